@@ -1,0 +1,213 @@
+"""A marketplace's referral fees: the fee at a price, exact to the cent, with the schedule and the dates it comes from.
+
+Three kinds of fee (`facts`: Amazon's referral fee schedule; see `docs/formulas.md`):
+
+- *flat*: one rate;
+- *whole*: the rate of the step that the price falls into holds for the whole price, which makes cliffs;
+- *marginal*: each rate holds only for its own part of the price.
+
+A step's upper bound belongs to the step ("$15.00 or less"). Every fee is rounded half up to the minor unit, once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import PlanError
+
+Cents = npt.NDArray[np.int64]
+
+PPM = 1_000_000
+STEPS = 4  # the longest line (fine art) has four steps
+_OPEN_END = np.iinfo(np.int64).max // PPM  # a bound no price reaches; times PPM it still fits
+
+
+@dataclass(frozen=True)
+class FeeLine:
+    """One fee category: bounds in minor units (upper, inclusive), rates in parts per million, one rate more than bounds."""
+
+    key: str
+    kind: str
+    bounds: tuple[int, ...]
+    rates_ppm: tuple[int, ...]
+    minimum: int
+    closing: int
+    mark: str
+
+
+@dataclass(frozen=True)
+class FeeSchedule:
+    """A marketplace's fees between two dates, both included; `lines` by fee category."""
+
+    id: str
+    marketplace: str
+    currency: str
+    valid_from: dt.date
+    valid_to: dt.date | None
+    fallback_ppm: int
+    refund_share_ppm: int
+    refund_cap: int
+    lines: Mapping[str, FeeLine]
+    source: str
+
+    def covers(self, day: dt.date) -> bool:
+        """Is the schedule in force on that day?"""
+        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
+
+
+def half_up(numerator: Cents, denominator: int) -> Cents:
+    """Whole division, half up, for numerators of any sign and a denominator above zero."""
+    return (2 * numerator + denominator) // (2 * denominator)
+
+
+def in_force(schedules: Sequence[FeeSchedule], marketplace: str, day: dt.date) -> FeeSchedule | None:
+    """The schedule of a marketplace on a day; none is a fact (the verdict is then incomplete), not an error."""
+    for schedule in schedules:
+        if schedule.marketplace == marketplace and schedule.covers(day):
+            return schedule
+    return None
+
+
+@dataclass(frozen=True)
+class FeeTable:
+    """Fee lines of several schedules as arrays, one entry per line, so that a whole column is charged at once."""
+
+    kind: npt.NDArray[np.int8]  # 0 flat or whole, 1 marginal
+    bounds: Cents  # (entries, STEPS), padded with a bound that no price reaches
+    rates: Cents  # (entries, STEPS), ppm
+    minimum: Cents
+    closing: Cents
+    refund_share: Cents
+    refund_cap: Cents
+
+    def referral(self, price: Cents, entry: npt.NDArray[np.int64]) -> Cents:
+        """Referral fee of each price (minor units, any shape) under its entry (same shape); minor units."""
+        whole = np.zeros_like(price)
+        below = np.zeros_like(price)
+        marginal = np.zeros_like(price)
+        found = np.zeros(price.shape, dtype=bool)
+        for step in range(STEPS):
+            bound, rate = self.bounds[entry, step], self.rates[entry, step]
+            here = ~found & (price <= bound)
+            whole = np.where(here, price * rate, whole)
+            marginal += (np.minimum(price, bound) - np.minimum(price, below)) * rate
+            found |= here
+            below = bound
+        fee = half_up(np.where(self.kind[entry] == 1, marginal, whole), PPM)
+        return np.maximum(fee, self.minimum[entry])
+
+    def refund(self, referral: Cents, entry: npt.NDArray[np.int64]) -> Cents:
+        """What the marketplace keeps of a referral fee when the sale is refunded: a share, capped."""
+        return np.minimum(half_up(referral * self.refund_share[entry], PPM), self.refund_cap[entry])
+
+
+def fee_table(lines: Sequence[tuple[FeeSchedule, FeeLine]]) -> FeeTable:
+    """Stack fee lines (with the schedule that holds their refund rule) into arrays; entry i is `lines[i]`."""
+    bounds = np.full((len(lines), STEPS), _OPEN_END, dtype=np.int64)
+    rates = np.zeros((len(lines), STEPS), dtype=np.int64)
+    for row, (_, line) in enumerate(lines):
+        bounds[row, : len(line.bounds)] = line.bounds
+        rates[row, : len(line.rates_ppm)] = line.rates_ppm
+        rates[row, len(line.rates_ppm) :] = line.rates_ppm[-1]
+    return FeeTable(
+        kind=np.array([line.kind == "marginal" for _, line in lines], dtype=np.int8),
+        bounds=bounds,
+        rates=rates,
+        minimum=np.array([line.minimum for _, line in lines], dtype=np.int64),
+        closing=np.array([line.closing for _, line in lines], dtype=np.int64),
+        refund_share=np.array([schedule.refund_share_ppm for schedule, _ in lines], dtype=np.int64),
+        refund_cap=np.array([schedule.refund_cap for schedule, _ in lines], dtype=np.int64),
+    )
+
+
+def flat_line(key: str, rate_ppm: int) -> FeeLine:
+    """A flat line made on the spot: the source's own effective rate, or the named fallback."""
+    return FeeLine(key, "flat", (), (rate_ppm,), 0, 0, "assumed")
+
+
+def parse_schedules(tables: Mapping[str, Mapping[str, Any]], digits: Mapping[str, int]) -> tuple[FeeSchedule, ...]:
+    """Fee schedules out of the parsed files of `configs/marketplaces/` (file stem -> content).
+
+    Parameters
+    ----------
+    tables : mapping of file stem to parsed TOML
+        Each with `code`, `currency` and any number of `[[schedule]]`.
+    digits : mapping of currency code to its decimals
+
+    Raises
+    ------
+    PlanError
+        A schedule overlaps another in time, a line's steps do not rise, or a rate is missing, unknown or out of range.
+    """
+    schedules: list[FeeSchedule] = []
+    for stem, table in sorted(tables.items()):
+        own = [_schedule(f"configs/marketplaces/{stem}.toml", table, entry, digits) for entry in table.get("schedule", [])]
+        own.sort(key=lambda schedule: schedule.valid_from)
+        for earlier, later in zip(own, own[1:], strict=False):
+            if earlier.valid_to is None or earlier.valid_to >= later.valid_from:
+                raise PlanError(
+                    f"configs/marketplaces/{stem}.toml: schedules {earlier.id!r} and {later.id!r} overlap in time; "
+                    f"end the first on {later.valid_from - dt.timedelta(days=1)}"
+                )
+        schedules.extend(own)
+    return tuple(schedules)
+
+
+_SCHEDULE_KEYS = {"id", "valid_from", "valid_to", "fallback_rate", "refund_share", "refund_cap", "source", "lines"}
+_LINE_KEYS = {"kind", "steps", "rates", "minimum", "closing", "mark", "name"}
+
+
+def _schedule(file: str, table: Mapping[str, Any], entry: Mapping[str, Any], digits: Mapping[str, int]) -> FeeSchedule:
+    where = f"{file}: schedule {entry.get('id', '(without id)')!r}"
+    _refuse_keys(where, entry, _SCHEDULE_KEYS, {"id", "valid_from", "fallback_rate", "refund_share", "refund_cap", "source"})
+    scale = 10 ** digits[table["currency"]]
+    lines = {
+        key: _line(f"{where}: {key}", key, line, scale)
+        for key, line in sorted(entry.get("lines", {}).items())
+    }
+    return FeeSchedule(
+        id=entry["id"],
+        marketplace=table["code"],
+        currency=table["currency"],
+        valid_from=entry["valid_from"],
+        valid_to=entry.get("valid_to"),
+        fallback_ppm=_ppm(f"{where}: fallback_rate", entry["fallback_rate"]),
+        refund_share_ppm=_ppm(f"{where}: refund_share", entry["refund_share"]),
+        refund_cap=round(entry["refund_cap"] * scale),
+        lines=lines,
+        source=entry["source"],
+    )
+
+
+def _line(where: str, key: str, line: Mapping[str, Any], scale: int) -> FeeLine:
+    _refuse_keys(where, line, _LINE_KEYS, {"kind", "rates", "mark"})
+    bounds = tuple(round(bound * scale) for bound in line.get("steps", []))
+    rates = tuple(_ppm(f"{where}: rates", rate) for rate in line["rates"])
+    if line["kind"] not in ("flat", "whole", "marginal"):
+        raise PlanError(f"{where}: kind {line['kind']!r} is unknown; take flat, whole or marginal")
+    if len(rates) != len(bounds) + 1 or len(rates) > STEPS or (line["kind"] == "flat") != (not bounds):
+        raise PlanError(f"{where}: {len(bounds)} steps and {len(rates)} rates; wanted one rate more than steps, flat without steps")
+    if any(bound <= 0 for bound in bounds) or list(bounds) != sorted(set(bounds)):
+        raise PlanError(f"{where}: the steps {line.get('steps')} do not rise; write each upper bound once, lowest first")
+    return FeeLine(
+        key, line["kind"], bounds, rates, round(line.get("minimum", 0) * scale), round(line.get("closing", 0) * scale), line["mark"]
+    )
+
+
+def _ppm(where: str, rate: float) -> int:
+    if not 0 <= rate < 1:
+        raise PlanError(f"{where}: {rate} is no fraction; write 0.15 for 15 %")
+    return round(rate * PPM)
+
+
+def _refuse_keys(where: str, entry: Mapping[str, Any], known: set[str], wanted: set[str]) -> None:
+    for key in sorted(set(entry) - known):
+        raise PlanError(f"{where}: unknown key {key!r}; known: {', '.join(sorted(known))}")
+    for key in sorted(wanted - set(entry)):
+        raise PlanError(f"{where}: {key!r} is missing")

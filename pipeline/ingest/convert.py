@@ -1,0 +1,301 @@
+"""A chunk of text columns to one typed table, and what is wrong with the rows that do not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import tables
+from pipeline.errors import DumpError
+from pipeline.ingest.cells import Cells, clean, column_cells, drop_missing, matches, trim
+from pipeline.ingest.chunk import Chunk, Fault
+from pipeline.ingest.money import minor_units, parse_money
+from pipeline.ingest.numbers import NumberForm
+from pipeline.ingest.places import Places, ReadContext
+from pipeline.ingest.recognise import Match
+from pipeline.ingest.sources import TEXT_KINDS, ColumnRule, target
+from pipeline.ingest.values import WANTED, parse
+
+_AS_TEXT = frozenset({"text", "id", "path", "gtins", "key"})
+# Without a marketplace such a row serves every marketplace of its product.
+_ANY_MARKET = frozenset({"offers", "matches"})
+
+
+@dataclass(frozen=True)
+class _Money:
+    amounts: np.ndarray
+    named: np.ndarray
+    null: np.ndarray
+
+
+class Converter:
+    """Reads the cells of one file's rows as its source says."""
+
+    def __init__(self, match: Match, context: ReadContext, file: str, constants: Mapping[str, str]) -> None:
+        self.match, self.source, self.places = match, match.source, Places(context)
+        declared = context.declared.get(self.source.name, {})
+        decimal = declared.get("decimal", self.source.file.decimal)
+        if decimal not in {".", ","}:
+            raise DumpError(f"{file}: decimal '{decimal}' is declared for {self.source.name}; wanted '.' or ','")
+        self.form = NumberForm(decimal, self.source.file.grouping)
+        self.file, self.constants = file, {**constants, **declared}
+        self.targets = {name: str(target(self.source.table, name)) for name in self.source.columns}
+        self.table = tables.DUMP_TABLES[self.source.table]
+        names = {column.name for column in self.table}
+        self.has_market, self.has_currency = "marketplace" in names, "currency" in names
+        self.is_keyed = self.source.table not in _ANY_MARKET and self.has_market
+        # The currency that the whole file names, for the cells that name none; found before the first chunk.
+        self.file_currency = -1
+        self._refuse_currencies()
+
+    def _refuse_currencies(self) -> None:
+        stated = [self.constants["currency"]] if "currency" in self.constants else []
+        for code in [*stated, *self.match.currencies.values()]:
+            if self.places.currency(code) < 0:
+                raise DumpError(f"{self.file}: currency '{code}' is not in the plan; declare it there or send another file")
+        if "marketplace" in self.constants and self.places.market(self.constants["marketplace"]) < 0:
+            raise DumpError(f"{self.file}: marketplace '{self.constants['marketplace']}' is not in the plan; declare it there")
+        named = (
+            self.match.currencies or stated or "currency" in self.match.columns or self.source.currency_from == "marketplace"
+        )
+        has_money = any(rule.kind in {"money", "cost"} for rule in self.source.columns.values())
+        if self.has_currency and has_money and not named:
+            raise DumpError(f"{self.file}: no column says the currency; declare `currency` for {self.source.name} in the plan")
+
+    def types(self) -> dict[int, pa.DataType]:
+        """Which header positions are read, and how: distinct values once, except text that hardly repeats."""
+        types: dict[int, pa.DataType] = {}
+        for name, places in self.match.columns.items():
+            rule = self.source.columns[name]
+            for place in places:
+                if rule.kind in _AS_TEXT or len(places) > 1:
+                    types[place] = pa.string()
+                else:
+                    types.setdefault(place, pa.dictionary(pa.int32(), pa.string()))
+        return types
+
+    def convert(self, table: pa.Table) -> Chunk:
+        """Parse every mapped column of a table of text (columns named `c0`, `c1` ... by header position)."""
+        rows = table.num_rows
+        none = np.full(rows, -1, np.int32)
+        chunk = Chunk({}, rows, none, none.copy(), np.zeros(rows, bool), np.zeros(rows, bool))
+        raw = {place: column_cells(table[f"c{place}"]) for place in self.types()}
+        chunk.again = self._header_again(raw, rows)
+        self._codes(raw, chunk)
+        money: dict[str, _Money] = {}
+        for name in self.match.columns:
+            self._column(name, raw, chunk, money)
+        self._currencies(raw, chunk, money)
+        self._signs(chunk)
+        self._filled(chunk)
+        return chunk
+
+    # -- what a row is -------------------------------------------------------------------------------------------------
+
+    def _header_again(self, raw: dict[int, Cells], rows: int) -> np.ndarray:
+        again = np.ones(rows, bool)
+        for place, cells in raw.items():
+            same = pc.equal(trim(cells.values), self.match.header[place]).to_numpy(zero_copy_only=False)
+            again &= cells.spread_mask(same)
+            if not again.any():
+                break
+        return again if raw else np.zeros(rows, bool)
+
+    def _codes(self, raw: dict[int, Cells], chunk: Chunk) -> None:
+        for number, rule in enumerate(self.source.non_products):
+            hit = chunk.codes < 0
+            for name, pattern in rule.when.items():
+                if not hit.any() or name not in self.match.columns:
+                    hit = np.zeros(chunk.rows, bool)
+                    break
+                cells = raw[self.match.columns[name][0]].distinct()
+                hit &= cells.spread_mask(matches(trim(cells.values), pattern))
+            chunk.codes[hit] = number
+
+    def _tokens(self, rule: ColumnRule) -> tuple[str, ...]:
+        form = self.source.file
+        return rule.missing + (form.missing_text if rule.kind in TEXT_KINDS or rule.kind == "key" else form.missing)
+
+    def _cells(self, name: str, raw: dict[int, Cells]) -> tuple[Cells, np.ndarray | None]:
+        """A field's column, trimmed, missing cells null; and for several headers which of them each row's cell is from."""
+        rule, places = self.source.columns[name], self.match.columns[name]
+        tokens = self._tokens(rule)
+        if len(places) == 1:
+            cells = raw[places[0]]
+            return clean(cells if rule.kind in _AS_TEXT else cells.distinct(), tokens), None
+        parts = [clean(raw[place], tokens).rows() for place in places]
+        if rule.join:
+            filled = [pc.fill_null(part, "") for part in parts]
+            joined = pc.utf8_trim_whitespace(pc.binary_join_element_wise(*filled, " "))
+            return Cells(drop_missing(joined, ())), None
+        origin = np.full(len(parts[0]), 0, np.int32)
+        taken = np.zeros(len(parts[0]), bool)
+        for number, part in enumerate(parts):
+            filled_ = part.is_valid().to_numpy(zero_copy_only=False)
+            origin[filled_ & ~taken] = number
+            taken |= filled_
+        merged = Cells(pc.coalesce(*parts))
+        return (merged if rule.kind in _AS_TEXT else merged.distinct()), origin
+
+    # -- columns -------------------------------------------------------------------------------------------------------
+
+    def _column(self, name: str, raw: dict[int, Cells], chunk: Chunk, money: dict[str, _Money]) -> None:
+        rule = self.source.columns[name]
+        if rule.kind in {"marketplace", "currency"}:
+            return
+        cells, origin = self._cells(name, raw)
+        if rule.kind == "id" and not chunk.suspects.any() and self.source.non_records and name in self._empty_fields():
+            chunk.suspects = cells.spread_mask(cells.values.is_null().to_numpy(zero_copy_only=False))
+        if rule.kind in {"money", "cost"}:
+            amounts, named, fits = parse_money(cells.values, self.form, rule.round)
+            null = cells.values.is_null().to_numpy(zero_copy_only=False)
+            fits = fits & self._amount_fits(amounts, null, rule)
+            hidden = null | ~fits | ((amounts == 0) & (rule.zero == "missing"))
+            money[name] = _Money(*(cells.spread_mask(part) for part in (amounts, named, hidden)))
+            chunk.named |= set(np.unique(named[~null & fits]).tolist())
+        else:
+            array, fits = parse(cells.values, rule, self.form)
+            chunk.columns[self.targets[name]] = cells.spread(array)
+        if not fits.all():
+            self._misfits(name, cells.spread_mask(~fits), origin, chunk)
+
+    def _empty_fields(self) -> set[str]:
+        return {name for rule in self.source.non_records for name in rule.empty}
+
+    @staticmethod
+    def _amount_fits(amounts: np.ndarray, null: np.ndarray, rule: ColumnRule) -> np.ndarray:
+        return null | ((amounts > 0) if rule.zero == "refuse" else (amounts >= 0))
+
+    def _misfits(self, name: str, wrong: np.ndarray, origin: np.ndarray | None, chunk: Chunk) -> None:
+        rule, places = self.source.columns[name], self.match.columns[name]
+        if rule.misfit == "missing":
+            self._soften(name, wrong, chunk)
+            return
+        for number, place in enumerate(places):
+            here = wrong if origin is None else wrong & (origin == number)
+            chunk.fail(here, Fault(self.match.header[place], "value", self._wanted(rule)))
+            if origin is None:
+                return
+
+    def _soften(self, name: str, wrong: np.ndarray, chunk: Chunk) -> None:
+        header = self.match.header[self.match.columns[name][0]]
+        column = self.targets[name]
+        chunk.softened[header] = chunk.softened.get(header, 0) + int(wrong.sum())
+        if column in chunk.columns:
+            array = chunk.columns[column]
+            chunk.columns[column] = pc.if_else(pa.array(wrong), pa.scalar(None, array.type), array)
+
+    @staticmethod
+    def _wanted(rule: ColumnRule) -> str:
+        if rule.kind == "choice":
+            return "one of " + ", ".join(rule.choices)
+        if rule.kind in {"date", "timestamp"} and rule.formats != ("iso",):
+            return f"{WANTED[rule.kind]} (or {', '.join(rule.formats)})"
+        if rule.kind == "money" and rule.zero != "refuse":
+            return "an amount of money"
+        return WANTED.get(rule.kind, f"a {rule.kind}")
+
+    # -- marketplace and currency --------------------------------------------------------------------------------------
+
+    def _currencies(self, raw: dict[int, Cells], chunk: Chunk, money: dict[str, _Money]) -> None:
+        if not self.has_market:
+            return
+        market = self._market(raw, chunk)
+        currency = self._currency(raw, chunk, money)
+        has_money = np.zeros(chunk.rows, bool)
+        for part in money.values():
+            has_money |= ~part.null
+        if self.has_currency and self.source.currency_from == "row":
+            unsaid = has_money & (currency < 0)
+            chunk.fail(unsaid, Fault(self._header("currency"), "currency", "the currency of the row's money"))
+        if self.is_keyed:
+            market, currency = self.places.settle(market, currency)
+            apart = currency != self.places.currency_of[market]
+            wanted = "a price in the marketplace's own currency"
+            chunk.fail(apart, Fault(self._header("currency") or self._first(money), "currency", wanted))
+        for name, part in money.items():
+            self._minor(name, part, currency, chunk)
+        chunk.columns["marketplace"] = self.places.market_names(market)
+        if self.has_currency:
+            chunk.columns["currency"] = self.places.currency_names(currency)
+
+    def _header(self, name: str) -> str:
+        places = self.match.columns.get(name)
+        return self.match.header[places[0]] if places else ""
+
+    def _first(self, money: dict[str, _Money]) -> str:
+        return self._header(next(iter(money), ""))
+
+    def _codes_of(self, name: str, raw: dict[int, Cells], chunk: Chunk) -> np.ndarray | None:
+        if name not in self.match.columns:
+            return None
+        cells, _ = self._cells(name, raw)
+        look = self.places.market if name == "marketplace" else self.places.currency
+        texts = cells.values.to_pylist()
+        codes = np.array([-1 if text is None else look(text) for text in texts], np.int32)
+        unknown = np.array([text is not None for text in texts], bool) & (codes < 0)
+        if unknown.any():
+            kind = "currency" if name == "currency" else "value"
+            chunk.fail(cells.spread_mask(unknown), Fault(self._header(name), kind, WANTED[name]))
+        return cells.spread_mask(codes)
+
+    def _market(self, raw: dict[int, Cells], chunk: Chunk) -> np.ndarray:
+        fallback = self.places.market(self.constants["marketplace"]) if "marketplace" in self.constants else -1
+        codes = self._codes_of("marketplace", raw, chunk)
+        return np.full(chunk.rows, fallback, np.int32) if codes is None else np.where(codes >= 0, codes, fallback)
+
+    def _currency(self, raw: dict[int, Cells], chunk: Chunk, money: dict[str, _Money]) -> np.ndarray:
+        stated = [*self.match.currencies.values()] or [self.constants.get("currency", "")]
+        fallback = self.places.currency(stated[0]) if stated[0] else -1
+        codes = self._codes_of("currency", raw, chunk) if self.has_currency else None
+        currency = np.full(chunk.rows, -1, np.int32) if codes is None else codes
+        for part in money.values():
+            exact = np.where(part.null, -1, self.places.exact[part.named])
+            currency = np.where(currency >= 0, currency, exact)
+        currency = np.where(currency >= 0, currency, fallback)
+        return np.where(currency >= 0, currency, self.file_currency)
+
+    def _minor(self, name: str, part: _Money, currency: np.ndarray, chunk: Chunk) -> None:
+        rule, header = self.source.columns[name], self._header(name)
+        apart = ~part.null & (part.named >= 0) & ~self.places.allowed[part.named, currency]
+        chunk.fail(apart, Fault(header, "currency", "money in the currency of its row"))
+        if rule.kind == "cost":
+            amounts, null = part.amounts, part.null
+        else:
+            digits = np.array(2) if rule.hundredths else self.places.digits[currency]
+            amounts, exact = minor_units(part.amounts, digits, rule.round)
+            wrong = ~exact & ~part.null
+            null = part.null
+            if wrong.any():
+                self._misfits(name, wrong, None, chunk) if rule.misfit == "set_aside" else None
+                null = null | wrong
+            if rule.zero == "refuse":
+                chunk.fail(~null & (amounts <= 0), Fault(header, "value", self._wanted(rule)))
+        chunk.columns[self.targets[name]] = pa.array(amounts, pa.int64(), mask=null)
+
+    # -- rows as a whole -----------------------------------------------------------------------------------------------
+
+    def _signs(self, chunk: Chunk) -> None:
+        """A quantity below zero is the size of a return; on a sale it does not fit."""
+        for name, rule in self.source.columns.items():
+            if rule.kind != "quantity" or name not in self.match.columns:
+                continue
+            size = chunk.columns[self.targets[name]]
+            back = chunk.columns.get("is_return", pa.nulls(chunk.rows, pa.bool_()))
+            below = pc.fill_null(pc.less(size, 0), False)
+            wrong = pc.and_(below, pc.invert(pc.fill_null(back, False))).to_numpy(zero_copy_only=False)
+            chunk.fail(wrong, Fault(self._header(name), "value", "a quantity above zero, or a line marked as a return"))
+            chunk.columns[self.targets[name]] = pc.abs(size)
+
+    def _filled(self, chunk: Chunk) -> None:
+        for name, rule in self.source.columns.items():
+            array = chunk.columns.get(self.targets[name])
+            is_constant = array is None and name in self.constants
+            if not rule.filled or is_constant or (array is not None and not array.null_count):
+                continue
+            empty = np.ones(chunk.rows, bool) if array is None else array.is_null().to_numpy(zero_copy_only=False)
+            chunk.fail(empty, Fault(self._header(name), "value", "a value; this cell may not be empty"))

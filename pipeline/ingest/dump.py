@@ -1,0 +1,55 @@
+"""The door of ingest: list a dump, read its files, tell of one, find one line again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.errors import DumpError
+from pipeline.ingest.aside import mask
+from pipeline.ingest.blocks import read_line
+from pipeline.ingest.files import DumpFile, list_dump
+from pipeline.ingest.header import header_names, read_header
+from pipeline.ingest.lines import Grammar
+from pipeline.ingest.places import ReadContext
+from pipeline.ingest.reading import FileReading
+from pipeline.ingest.report import Description, FileReport
+from pipeline.ingest.sources import Source
+
+__all__ = [
+    "Description", "DumpFile", "FileReading", "FileReport", "ReadContext", "describe", "list_dump", "raw_record", "read_file",
+]  # fmt: skip
+
+
+def read_file(file: DumpFile, sources: Sequence[Source], context: ReadContext) -> FileReading:
+    """Open a file and recognise it.
+
+    Raises
+    ------
+    DumpError
+        The file is empty, unknown, of an undeclared encoding, or lacks a currency that nothing else says.
+    """
+    return FileReading(file, read_header(file, sources, context), context)
+
+
+def raw_record(file: DumpFile, source: Source, byte_offset: int) -> str:
+    """The physical line that begins at a place of a file, decoded leniently, the source's personal cells masked."""
+    header = read_header(file, (source,), ReadContext({}, {}, {}, "", {}))
+    line = read_line(file.path, byte_offset)
+    if header.opening.is_cr:
+        line = line.split(b"\r", 1)[0]
+    text = line.decode(header.encoding, errors="replace").encode("utf-8", errors="replace")
+    parses = bool(Grammar(header.separator, len(header.match.header)).record.fullmatch(text))
+    return mask(text, header.match.personal, header.separator, parses)
+
+
+def describe(file: DumpFile, sources: Sequence[Source], context: ReadContext) -> Description:
+    """How a file would be read, or why not; never raises a refusal, reads no more than the header."""
+    try:
+        header = read_header(file, sources, context)
+        FileReading(file, header, context)
+    except DumpError as error:
+        return Description(file.name, header_names(file), problem=str(error.args[0]))
+    match = header.match
+    return Description(
+        file.name, match.header, match.source.name, match.source.table, header.encoding, header.fields(), match.unused
+    )  # fmt: skip

@@ -1,0 +1,194 @@
+"""The first line of a file: its encoding, its separator, its names, and the source that knows them."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.errors import DumpError, PlanError
+from pipeline.ingest.blocks import Opening, decodes, open_file
+from pipeline.ingest.files import DumpFile
+from pipeline.ingest.lines import JOINED_LINES
+from pipeline.ingest.places import ReadContext
+from pipeline.ingest.recognise import Match, recognise
+from pipeline.ingest.sources import Source, is_codec
+
+_HEAD_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Header:
+    """A file whose header is understood: `skip` bytes hold it (and the byte order mark), over `lines` physical lines.
+
+    `blank` lines stand before it; `is_whole` says that a line end follows it.
+    """
+
+    match: Match
+    opening: Opening
+    encoding: str
+    separator: str
+    skip: int
+    lines: int
+    blank: int
+    is_whole: bool
+
+    def fields(self) -> dict[str, str]:
+        """Each field with the headers that fill it."""
+        names = self.match.header
+        return {name: " | ".join(names[place] for place in places) for name, places in self.match.columns.items()}
+
+
+@dataclass(frozen=True)
+class _First:
+    """The header record as text, in one encoding."""
+
+    text: str
+    encoding: str
+    size: int
+    lines: int
+    blank: int
+    is_whole: bool
+
+
+def read_header(file: DumpFile, sources: Sequence[Source], context: ReadContext) -> Header:
+    """Open a file as far as its header.
+
+    Raises
+    ------
+    DumpError
+        The file is empty, of an encoding that nobody declared, or of no known source.
+    """
+    opening = open_file(file.path, _HEAD_BYTES)
+    if not opening.head:
+        raise DumpError(f"{file.name}: empty; send the file again")
+    found, first_error = None, None
+    for first in _readings(file, opening, sources, context):
+        for separator in _separators(sources):
+            able = [source for source in sources if _may(source, separator, first.encoding, opening, context)]
+            try:
+                match = recognise(_names(first.text, separator), able, file.name)
+            except DumpError as error:
+                first_error = _better(first_error, error, first.text, separator)
+                continue
+            found = found or (match, first, separator)
+        if found:
+            break
+    if not found:
+        raise first_error or DumpError(f"{file.name}: {_undeclared()}")
+    match, first, separator = found
+    encoding = _encoding(file, opening, match.source, first, context)
+    skip = len(opening.mark) + first.size
+    return Header(match, opening, encoding, separator, skip, first.lines, first.blank, first.is_whole)
+
+
+def header_names(file: DumpFile) -> tuple[str, ...]:
+    """The names in a file's first line as well as they can be told, for a file that no source knows."""
+    opening = open_file(file.path, _HEAD_BYTES)
+    codec = opening.encoding or "utf-8"
+    text = opening.head[: 1 << 16].decode(codec, errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+    line = text.lstrip("\n").split("\n", 1)[0]
+    separator = max(",;\t|", key=line.count)
+    return tuple(_names(line, separator))
+
+
+def encodings(source: Source, context: ReadContext) -> tuple[str, ...]:
+    """What to read a file as when it is no UTF-8: the plan's word first, else the source's."""
+    declared = context.declared.get(source.name, {}).get("encoding")
+    if not declared:
+        return source.file.encodings
+    if not is_codec(declared):
+        raise PlanError(
+            f"encoding '{declared}' of {source.name}: no encoding that can be read by lines (wanted gb18030, cp1252 ...)"
+        )
+    return (declared,)
+
+
+def _undeclared() -> str:
+    return "no UTF-8, and no source declares its encoding; declare `encoding` for its source in the plan (gb18030, cp1252 ...)"
+
+
+def _readings(file: DumpFile, opening: Opening, sources: Sequence[Source], context: ReadContext) -> Iterator[_First]:
+    if opening.encoding:
+        codecs_ = [opening.encoding]
+    else:
+        codecs_ = list(dict.fromkeys(["utf-8", *(name for source in sources for name in encodings(source, context))]))
+    for codec in codecs_:
+        first = _first(file, opening, codec)
+        if first:
+            yield first
+            if codec == "utf-8":
+                return
+
+
+def _first(file: DumpFile, opening: Opening, codec: str) -> _First | None:
+    """The header record: one line, or several when a quoted name holds a line end."""
+    newline = b"\r" if opening.is_cr else "\n".encode(codec)
+    step = len(newline)
+    begin, blank = 0, 0
+    head = opening.head
+    while True:
+        end = _find(head, newline, begin, step)
+        line = head[begin : end if end >= 0 else len(head)]
+        if end < 0 or line.strip(b"\r \t\0"):
+            break
+        begin, blank = end + step, blank + 1
+    stop, lines = begin, 0
+    for _ in range(JOINED_LINES):
+        end = _find(head, newline, stop, step)
+        stop, lines = (end + step if end >= 0 else len(head)), lines + 1
+        try:
+            text = head[begin:stop].decode(codec)
+        except UnicodeError:
+            return None
+        if end < 0 or text.count('"') % 2 == 0:
+            break
+    if end < 0 and len(head) >= _HEAD_BYTES - len(codecs.BOM_UTF8):
+        raise DumpError(f"{file.name}: no line end in its first megabyte; is this a text file with one record a line?")
+    if text.count('"') % 2:
+        raise DumpError(f"{file.name}: a quote in its header is never closed; send the file again")
+    return _First(text.rstrip("\r\n"), codec, stop, lines, blank, end >= 0)
+
+
+def _find(head: bytes, newline: bytes, begin: int, step: int) -> int:
+    place = head.find(newline, begin)
+    while place >= 0 and place % step:
+        place = head.find(newline, place + 1)
+    return place
+
+
+def _names(text: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([text.replace("\n", " ").replace("\0", " ")], delimiter=separator), [])
+    except csv.Error:  # a name of more than 128 kB
+        return [text[:80]]
+
+
+def _separators(sources: Sequence[Source]) -> list[str]:
+    return list(dict.fromkeys(separator for source in sources for separator in source.file.separators))
+
+
+def _may(source: Source, separator: str, encoding: str, opening: Opening, context: ReadContext) -> bool:
+    fits = opening.encoding or encoding == "utf-8" or encoding in encodings(source, context)
+    return separator in source.file.separators and bool(fits)
+
+
+def _better(old: DumpError | None, new: DumpError, text: str, separator: str) -> DumpError:
+    """The error of the separator that the header really has: the one that stands there most often."""
+    return new if old is None or (separator in text and text.count(separator) >= text.count(",")) else old
+
+
+def _encoding(file: DumpFile, opening: Opening, source: Source, first: _First, context: ReadContext) -> str:
+    """Byte order mark, then strict UTF-8, then what is declared; a source that declares nothing is read as UTF-8."""
+    if opening.encoding:
+        return opening.encoding
+    declared = encodings(source, context)
+    if not declared:
+        return "utf-8"
+    for codec in ("utf-8", *declared):
+        if decodes(file.path, codec, opening):
+            return codec
+    raise DumpError(
+        f"{file.name}: neither UTF-8 nor {', '.join(declared)}; declare its true `encoding` for {source.name} in the plan"
+    )

@@ -1,0 +1,130 @@
+"""Money out of text: an amount in ten-thousandths, and the currency that a sign, a word or a spreadsheet code names."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.ingest.numbers import NumberForm, plain, scale, to_decimal
+
+DIGITS = 4
+# Currencies that a header or a cell may name by their ISO code.
+ISO_CODES = frozenset(
+    [
+        "AED",
+        "ARS",
+        "AUD",
+        "BRL",
+        "CAD",
+        "CHF",
+        "CLP",
+        "CNY",
+        "COP",
+        "CZK",
+        "DKK",
+        "EGP",
+        "EUR",
+        "GBP",
+        "HKD",
+        "HUF",
+        "IDR",
+        "ILS",
+        "INR",
+        "JPY",
+        "KRW",
+        "KWD",
+        "MAD",
+        "MXN",
+        "MYR",
+        "NOK",
+        "NZD",
+        "PEN",
+        "PHP",
+        "PKR",
+        "PLN",
+        "RON",
+        "RUB",
+        "SAR",
+        "SEK",
+        "SGD",
+        "THB",
+        "TRY",
+        "TWD",
+        "UAH",
+        "USD",
+        "VND",
+        "ZAR",
+    ]
+)
+# Spreadsheet locale codes: `[$€-C0A]` saved as text leaves `77.99 -C0A`.
+LOCALE_CODES = {"409": "USD", "C0A": "EUR", "809": "GBP", "411": "JPY", "804": "CNY", "4009": "INR"}
+# A sign may stand for several currencies; then the row's own has to be one of them.
+SIGNS: dict[str, frozenset[str]] = {
+    "$": frozenset(["USD", "CAD", "AUD", "MXN", "SGD", "HKD", "NZD", "TWD", "BRL", "ARS", "CLP", "COP"]),
+    "US$": frozenset({"USD"}),
+    "C$": frozenset({"CAD"}),
+    "CA$": frozenset({"CAD"}),
+    "A$": frozenset({"AUD"}),
+    "R$": frozenset({"BRL"}),
+    "NT$": frozenset({"TWD"}),
+    "€": frozenset({"EUR"}),
+    "£": frozenset({"GBP"}),
+    "¥": frozenset({"JPY", "CNY"}),
+    "円": frozenset({"JPY"}),
+    "元": frozenset({"CNY"}),
+    "₹": frozenset({"INR"}),
+    "Rs.": frozenset({"INR"}),
+    **{code: frozenset({code}) for code in ISO_CODES},
+}
+NAMES: tuple[str, ...] = tuple(SIGNS)
+_PLACE = {name: place for place, name in enumerate(NAMES)}
+_SIGN = "|".join(re.escape(sign) for sign in sorted(SIGNS, key=len, reverse=True))
+_LOCALE = re.compile(rf"(.+?)\s+-({'|'.join(LOCALE_CODES)})")
+_BEFORE = re.compile(rf"(-?)({_SIGN})\s*(.+)")
+_AFTER = re.compile(rf"(.+?)\s*({_SIGN})")
+
+
+def to_money(text: str, form: NumberForm, rounded: bool) -> tuple[int, int] | None:
+    """Ten-thousandths and the place in `NAMES` of the currency named (-1: none); None for what is no money.
+
+    >>> to_money("113.38 -409", NumberForm(), False) == (1133800, NAMES.index("USD"))
+    True
+    """
+    text = unicodedata.normalize("NFKC", text).strip()
+    name = -1
+    if found := _LOCALE.fullmatch(text):
+        text, name = found[1], _PLACE[LOCALE_CODES[found[2]]]
+    elif found := _BEFORE.fullmatch(text):
+        text, name = found[1] + found[3], _PLACE[found[2]]
+    elif found := _AFTER.fullmatch(text):
+        text, name = found[1], _PLACE[found[2]]
+    number = to_decimal(text, form)
+    steps = None if number is None else scale(number, DIGITS, rounded)
+    return None if steps is None else (steps, name)
+
+
+def parse_money(values: pa.Array, form: NumberForm, rounded: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Amounts in ten-thousandths (int64), the currency each names (place in `NAMES`, -1 for none), and where they fit."""
+    numbers, fits = plain(values, DIGITS)
+    amounts = np.rint(numbers * 10**DIGITS).astype(np.int64)
+    named = np.full(len(values), -1, np.int16)
+    valid = values.is_valid().to_numpy(zero_copy_only=False)
+    fits = fits.copy()
+    for place in np.flatnonzero(valid & ~fits).tolist():
+        money = to_money(values[place].as_py(), form, rounded)
+        if money:
+            amounts[place], named[place] = money
+            fits[place] = True
+    return amounts, named, fits | ~valid
+
+
+def minor_units(amounts: np.ndarray, digits: np.ndarray | int, rounded: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Ten-thousandths to minor units of currencies with that many digits (0 to 4), and where nothing was left over."""
+    step = 10 ** (DIGITS - np.asarray(digits, np.int64))
+    whole, rest = np.divmod(amounts, step)
+    if rounded:
+        return whole + (2 * rest >= step), np.ones(amounts.size, bool)
+    return whole, rest == 0

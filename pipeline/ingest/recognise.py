@@ -1,0 +1,153 @@
+"""Which source an export comes from, told by the names in its header alone."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pipeline.errors import DumpError
+from pipeline.ingest.money import ISO_CODES
+from pipeline.ingest.sources import ColumnRule, Source, nearest
+
+_PLACEHOLDER = "{currency}"
+
+
+@dataclass(frozen=True)
+class Match:
+    """How one header fits one source.
+
+    `columns` maps each field to the positions of its headers, best first; `currencies` holds the currency that a header names
+    (`Unit Price (GBP)`); `unused` are headers that no field takes; `personal` are positions never to be stored.
+    """
+
+    source: Source
+    header: tuple[str, ...]
+    columns: Mapping[str, tuple[int, ...]]
+    currencies: Mapping[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    personal: frozenset[int] = frozenset()
+
+
+def fold(name: str) -> str:
+    """One spelling for all spellings of a header: no case, no emoji, `: ` for ` - `, single blanks, NFKC."""
+    text = unicodedata.normalize("NFKC", name.replace("\ufeff", "")).replace(" - ", ": ")
+    kept = "".join(c for c in text if unicodedata.category(c) not in {"So", "Sk", "Cs", "Co", "Cn", "Cf", "Mn"} or c in "^`")
+    return re.sub(r"\s*:\s+", ": ", " ".join(kept.split())).casefold().strip()
+
+
+def recognise(header: Sequence[str], sources: Sequence[Source], file: str = "the file") -> Match:
+    """Find the one source whose headers are there.
+
+    Parameters
+    ----------
+    header : the names of a file's columns, as they stand.
+    sources : every known source; their order does not matter, the one that knows most of the header wins.
+    file : the name that an error tells.
+
+    Raises
+    ------
+    DumpError
+        A name stands twice; no source fits (the nearest one and what it lacks are named); two fit equally well; a canonical
+        file holds a header that is not known.
+    """
+    _refuse_doubled(header, file)
+    fitting = [match for match in (_match(header, source) for source in sources) if not lacks(match)]
+    if not fitting:
+        raise DumpError(no_source(header, sources, file))
+    ranked = sorted(fitting, key=_strength, reverse=True)
+    if len(ranked) > 1 and _strength(ranked[0]) == _strength(ranked[1]):
+        raise DumpError(
+            f"{file}: fits two sources, {ranked[0].source.name} and {ranked[1].source.name}; tell them apart under [recognise]"
+        )
+    best = ranked[0]
+    if best.source.recognise.unknown == "refuse" and best.unused:
+        known = [name for rule in best.source.columns.values() for name in rule.headers]
+        raise DumpError(
+            f"{file}: unknown column '{best.unused[0]}' for {best.source.name}{nearest(best.unused[0], known)}"
+            f" (known: {', '.join(known)})"
+        )
+    return best
+
+
+def no_source(header: Sequence[str], sources: Sequence[Source], file: str) -> str:
+    """The one line that says which source comes nearest to a header, and what it lacks."""
+    if not sources:
+        return f"{file}: no source is known; add one to configs/sources"
+    matches = [_match(header, source) for source in sources]
+    best = max(matches, key=lambda match: (len(match.columns) - 2 * len(lacks(match)), -len(match.source.columns)))
+    return (
+        f"{file}: no source knows this header; nearest is {best.source.name}, which wants {'; '.join(lacks(best))}"
+        "; rename the columns, or describe the export in a file of configs/sources"
+    )
+
+
+def lacks(match: Match) -> list[str]:
+    """What keeps a header from being of a source; empty when it fits."""
+    source, there = match.source, {fold(name) for name in match.header}
+    rule = source.recognise
+    missing = [name for name in rule.all if fold(name) not in there]
+    missing += [" or ".join(r.headers[:3]) for f, r in source.columns.items() if r.required and f not in match.columns]
+    if rule.any and not any(_finds(name, there) for name in rule.any):
+        missing.append("one of " + ", ".join(rule.any[:6]))
+    missing += [f"no '{name}'" for name in rule.none if fold(name) in there]
+    if rule.unknown == "misfit" and match.unused:
+        missing.append(f"no '{match.unused[0]}'")
+    return missing
+
+
+def _finds(name: str, there: set[str]) -> bool:
+    return any(_header_fits(name, other) is not None for other in there) if _PLACEHOLDER in name else fold(name) in there
+
+
+def _refuse_doubled(header: Sequence[str], file: str) -> None:
+    seen: set[str] = set()
+    for name in (cell.replace("\ufeff", "").strip() for cell in header):
+        if name and name in seen:
+            raise DumpError(f"{file}: the column '{name}' stands twice in the header; remove one and send the file again")
+        seen.add(name)
+
+
+def _match(header: Sequence[str], source: Source) -> Match:
+    folded = [fold(name) for name in header]
+    columns: dict[str, tuple[int, ...]] = {}
+    currencies: dict[str, str] = {}
+    for name, rule in source.columns.items():
+        places = _places(folded, rule, currencies, name)
+        if places:
+            columns[name] = places if rule.coalesce or rule.join else places[:1]
+    used = {place for places in columns.values() for place in places}
+    hidden = {fold(name) for name in source.personal_headers}
+    personal = {i for i, name in enumerate(folded) if name in hidden}
+    personal |= {p for name, places in columns.items() if source.columns[name].personal for p in places}
+    names = tuple(cell.replace("\ufeff", "").strip() for cell in header)
+    unused = tuple(name for i, name in enumerate(names) if i not in used and name)
+    return Match(source, names, columns, currencies, unused, frozenset(personal))
+
+
+def _places(folded: Sequence[str], rule: ColumnRule, currencies: dict[str, str], name: str) -> tuple[int, ...]:
+    places: list[int] = []
+    for wanted in rule.headers:
+        for place, there in enumerate(folded):
+            code = _header_fits(wanted, there)
+            if code is None or place in places:
+                continue
+            if code and not places:
+                currencies[name] = code
+            places.append(place)
+    return tuple(places)
+
+
+def _header_fits(wanted: str, there: str) -> str | None:
+    """None: another header. Else the currency that the header names, or an empty text."""
+    if _PLACEHOLDER not in wanted:
+        return "" if there and fold(wanted) == there else None
+    pattern = re.escape(fold(wanted)).replace(re.escape(_PLACEHOLDER), "([a-z]{3})")
+    found = re.fullmatch(pattern, there)
+    return found[1].upper() if found and found[1].upper() in ISO_CODES else None
+
+
+def _strength(match: Match) -> tuple[int, int]:
+    required = sum(rule.required for rule in match.source.columns.values()) + len(match.source.recognise.all)
+    return required, len(match.columns)

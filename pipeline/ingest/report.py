@@ -1,0 +1,56 @@
+"""What became of a file: the ledger of its lines, and what `check` tells of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class FileReport:
+    """What became of every line of a file, in plain types; `check_ledger` holds it to the accounting law."""
+
+    file: str
+    source: str
+    table: str
+    encoding: str = ""
+    separator: str = ""
+    size: int = 0
+    sha256: str = ""
+    lines: int = 0
+    header: int = 0
+    blank: int = 0
+    non_records: dict[str, int] = field(default_factory=dict)
+    line_ends_in_values: int = 0
+    rows: int = 0
+    non_products: dict[str, int] = field(default_factory=dict)
+    set_aside: dict[str, int] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+    unused: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    exported_at: str | None = None
+
+    def check_ledger(self) -> None:
+        """Raise `AssertionError` unless every physical line is accounted for exactly once."""
+        told = self.header + self.blank + sum(self.non_records.values()) + self.rows + self.line_ends_in_values
+        told += sum(self.set_aside.values())
+        if self.lines != told:
+            raise AssertionError(f"{self.file}: {self.lines} lines, but {told} accounted for")
+
+    @property
+    def records(self) -> int:
+        """Rows delivered: products, not postage and the like."""
+        return self.rows - sum(self.non_products.values())
+
+
+@dataclass(frozen=True)
+class Description:
+    """What `shortlist check` tells of a file; `problem` says why it cannot be read, else `source` and `columns` how."""
+
+    file: str
+    header: tuple[str, ...]
+    source: str | None = None
+    table: str | None = None
+    encoding: str | None = None
+    columns: dict[str, str] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    problem: str | None = None

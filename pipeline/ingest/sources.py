@@ -1,0 +1,231 @@
+"""What a source file (`configs/sources/*.toml`) may say: how an export is recognised and what its columns mean."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pipeline import tables
+from pipeline.errors import PlanError
+
+Kind = Literal[
+    "text", "id", "path", "gtins", "key", "marketplace", "currency", "money", "cost", "count", "quantity", "real", "fraction",
+    "flag", "choice", "date", "timestamp", "weight_g", "length_mm", "range_low", "range_high",
+]  # fmt: skip
+TEXT_KINDS = frozenset({"text", "id", "path", "gtins", "marketplace", "currency", "choice"})
+_TYPES: dict[str, Any] = {
+    **dict.fromkeys(TEXT_KINDS, tables.TEXT),
+    **dict.fromkeys(("key", "money", "cost", "count", "quantity", "range_low", "range_high"), tables.WHOLE),
+    **dict.fromkeys(("real", "fraction", "weight_g", "length_mm"), tables.REAL),
+    "flag": tables.FLAG,
+    "date": tables.DATE,
+}
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Recognise(_Frozen):
+    """Headers that must all, at least one, or must not be there; every `required` column counts as one more `all`."""
+
+    all: tuple[str, ...] = ()
+    any: tuple[str, ...] = ()
+    none: tuple[str, ...] = ()
+    # What a header means that no column names: nothing, the whole file is refused, or the file is not of this source.
+    unknown: Literal["ignore", "refuse", "misfit"] = "ignore"
+
+
+class FileForm(_Frozen):
+    """How the bytes of such a file are to be read."""
+
+    separators: tuple[Literal[",", ";", "\t", "|"], ...] = (",",)
+    encodings: tuple[str, ...] = ()
+    decimal: Literal[".", ","] = "."
+    # Without it a grouped number is taken only when a decimal part shows what its commas mean (1,299.00 but not 1,299).
+    grouping: bool = True
+    final_line_end: Literal["required", "optional"] = "required"
+    missing: tuple[str, ...] = ()
+    missing_text: tuple[str, ...] = ()
+
+    @field_validator("encodings")
+    @classmethod
+    def _known_codec(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not is_codec(name):
+                raise ValueError(f"'{name}' is no encoding that can be read by lines")
+        return names
+
+
+class ColumnRule(_Frozen):
+    """Which headers fill a field, and how their cells are read."""
+
+    headers: tuple[str, ...] = Field(min_length=1)
+    kind: Kind
+    coalesce: bool = False  # the first of the headers whose cell is filled, not just the first header that exists
+    join: bool = False  # all of them together (gtins)
+    required: bool = False  # a file without it is not of this source
+    filled: bool = False  # a line without a value here is set aside
+    personal: bool = False
+    missing: tuple[str, ...] = ()
+    misfit: Literal["set_aside", "missing"] = "set_aside"
+    unit: str = ""
+    zero: Literal["refuse", "missing", "keep"] = "keep"
+    round: bool = False
+    hundredths: bool = False  # money was divided by 100 whatever the currency's digits: 24.80 in Japan is 2,480 yen
+    upper: bool = False
+    separators: tuple[str, ...] = (" > ",)
+    formats: tuple[str, ...] = ("iso",)
+    choices: dict[str, tuple[str, ...]] = {}
+    pattern: str = ""  # a flag: true where the cell matches, false elsewhere
+
+    @field_validator("pattern")
+    @classmethod
+    def _is_regex(cls, pattern: str) -> str:
+        re.compile(pattern)
+        return pattern
+
+
+class NonRecord(_Frozen):
+    """A line that is no record: the `empty` fields hold nothing and all its cells together match `only`."""
+
+    kind: str
+    empty: tuple[str, ...]
+    only: str
+
+
+class NonProduct(_Frozen):
+    """A record that is no product (postage, a fee): every named field's cell matches its pattern."""
+
+    code: str
+    when: dict[str, str] = Field(min_length=1)
+
+
+class Source(_Frozen):
+    """One kind of export."""
+
+    name: str
+    title: str
+    table: str
+    recognise: Recognise = Recognise()
+    file: FileForm = FileForm()
+    constants: dict[str, str] = {}
+    path: dict[str, str] = {}  # field -> "file_stem", or a pattern with a group `value` on the file's path in the dump
+    currency_from: Literal["row", "marketplace"] = "row"
+    # Money cells may name the currency ("-409"): cells that do not are in the one currency that the file names.
+    one_currency: bool = False
+    personal_headers: tuple[str, ...] = ()
+    non_records: tuple[NonRecord, ...] = ()
+    non_products: tuple[NonProduct, ...] = ()
+    columns: dict[str, ColumnRule]
+
+    @field_validator("table")
+    @classmethod
+    def _known_table(cls, table: str) -> str:
+        if table not in tables.DUMP_TABLES:
+            raise ValueError(f"'{table}' is no table; known: {', '.join(tables.DUMP_TABLES)}")
+        return table
+
+    @model_validator(mode="after")
+    def _fields_exist(self) -> Source:
+        types = {column.name: column.type for column in tables.DUMP_TABLES[self.table]}
+        named = [*self.columns, *self.constants, *self.path]
+        for field in named:
+            if target(self.table, field) is None:
+                raise ValueError(f"'{field}' is no column of {self.table}{nearest(field, _natural(self.table))}")
+        for field, rule in self.columns.items():
+            wanted = types[str(target(self.table, field))]
+            if rule.kind != "timestamp" and wanted != _TYPES[rule.kind]:
+                raise ValueError(f"column '{field}' holds {wanted}, which the kind '{rule.kind}' does not give")
+        for rule_ in self.non_products:
+            for field, pattern in rule_.when.items():
+                re.compile(pattern)
+                if field not in self.columns:
+                    raise ValueError(f"non-product '{rule_.code}' looks at '{field}', which is no column here")
+        for non_record in self.non_records:
+            re.compile(non_record.only)
+        return self
+
+
+def is_codec(name: str) -> bool:
+    """Whether Python knows an encoding, and its ASCII is plain ASCII, so that lines can be told before decoding."""
+    try:
+        return "a,\n".encode(name) == b"a,\n" and isinstance(b"a".decode(name), str)
+    except (LookupError, UnicodeError, ValueError):
+        return False
+
+
+def target(table: str, field: str) -> str | None:
+    """The table's column that a field fills (`price` -> `price_cents`), or None where there is none."""
+    names = {column.name for column in tables.DUMP_TABLES[table]} - {column.name for column in tables.ORIGIN}
+    if field == "customer_id":
+        field = "customer_key"
+    return next((name for name in (field, f"{field}_cents", f"{field}_e4") if name in names), None)
+
+
+def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
+    """`; did you mean 'x'?`, or nothing where no known word is near."""
+    found = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"; did you mean '{found[0]}'?" if found else ""
+
+
+def load_sources(folder: Path) -> tuple[Source, ...]:
+    """Read every `*.toml` of a folder, in the order of their names.
+
+    Raises
+    ------
+    PlanError
+        A file is no TOML, holds an unknown key (the nearest known one is named) or a value out of its range.
+    """
+    sources = tuple(_load(path) for path in sorted(folder.glob("*.toml")))
+    if not sources:
+        raise PlanError(f"{folder}: no source file (*.toml) there")
+    return sources
+
+
+def _load(path: Path) -> Source:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PlanError(f"{path}: {error}") from error
+    if "name" in content:
+        raise PlanError(f"{path}: unknown key 'name'; a source is named for its file")
+    try:
+        return Source.model_validate({"name": path.stem, **content})
+    except ValidationError as error:
+        raise PlanError(f"{path}: {_first_fault(error)}") from error
+    except re.error as error:
+        raise PlanError(f"{path}: '{error.pattern!r}' is no pattern: {error}") from error
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    *place, key = [str(step) for step in fault["loc"]] or [""]
+    where = f" in [{'.'.join(place)}]" if place else ""
+    if fault["type"] == "extra_forbidden":
+        return f"unknown key '{key}'{where}{nearest(key, _known_keys(fault['loc'][:-1]))}"
+    return f"{key}{where}: {fault['msg']}" if key else fault["msg"].removeprefix("Value error, ")
+
+
+def _known_keys(place: tuple[int | str, ...]) -> list[str]:
+    """The keys that the table at a place of a source file may hold."""
+    shape: Any = Source
+    for step in place:
+        if isinstance(shape, type) and issubclass(shape, BaseModel):
+            shape = shape.model_fields[str(step)].annotation
+        elif get_origin(shape) in {dict, Mapping}:
+            shape = get_args(shape)[1]
+        elif get_origin(shape) in {tuple, Union, UnionType}:
+            shape = get_args(shape)[0]
+    return list(shape.model_fields) if isinstance(shape, type) and issubclass(shape, BaseModel) else []
+
+
+def _natural(table: str) -> list[str]:
+    return [column.name.removesuffix("_cents").removesuffix("_e4") for column in tables.DUMP_TABLES[table]]

@@ -1,0 +1,135 @@
+"""Which dump a run reads, for which week, and everything else that can change its answer, hashed into the run id."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from pipeline import __version__, store
+from pipeline.calendar import checked_week, week_of
+from pipeline.config import ROOT, Plan, code_digest
+from pipeline.errors import DumpError, NothingToDo, UsageError
+from pipeline.ingest.files import DumpFile, list_dump
+
+SAMPLE = ROOT / "data" / "sample" / "dumps"
+_UNFINISHED = (".part", ".filepart", ".crdownload", ".tmp")
+_LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "pydantic")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What one run reads."""
+
+    dump: Path
+    week: str
+    is_sample: bool
+    files: tuple[DumpFile, ...]
+    digests: Mapping[str, tuple[int, str]]
+    seller_file: DumpFile | None
+    kept_history: tuple[Path, ...]
+    previous: str | None
+
+
+def find_dump(data: store.DataFolder, dump: Path | None, week: str | None, sample_if_empty: bool) -> tuple[Path, str, bool]:
+    """The dump to read, its week, and whether it is the committed sample.
+
+    Raises
+    ------
+    UsageError
+        The week cannot be told, or two weeks contradict each other.
+    DumpError
+        The dump that was named is not there.
+    NothingToDo
+        No complete dump.
+    """
+    asked = checked_week(week) if week is not None else None
+    if dump is not None:
+        if not dump.exists():
+            raise DumpError(f"{dump}: not there; name a folder or a file that holds the dump")
+        named = week_of(dump.resolve().name)
+        if asked is None and named is None:
+            raise UsageError(f"{dump.name!r} names no week; add --week, for example --week 2026-W47")
+        return dump, asked or named or "", False
+    found = _complete_dumps(data.dumps)
+    if asked is not None:
+        if asked not in found:
+            if sample_if_empty and _is_empty(data) and (SAMPLE / asked).is_dir():
+                return SAMPLE / asked, asked, True
+            raise NothingToDo(f"{data.dumps} holds no complete dump of {asked}; put one there, or name a folder")
+        return found[asked], asked, False
+    if found:
+        newest = max(found)
+        return found[newest], newest, False
+    if sample_if_empty and _is_empty(data):
+        samples = _complete_dumps(SAMPLE)
+        if samples:
+            return samples[max(samples)], max(samples), True
+    raise NothingToDo(f"no complete dump in {data.dumps}; put one there in a folder named by its week, for example {data.dumps / '2026-W47'}")
+
+
+def _complete_dumps(folder: Path) -> dict[str, Path]:
+    """Week -> dump folder, for folders named by a week that hold files and none that is still being uploaded."""
+    if not folder.is_dir():
+        return {}
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        week = week_of(path.name)
+        if week is None or not path.is_dir():
+            continue
+        names = [inner.name for inner in path.rglob("*") if inner.is_file() and not inner.name.startswith(".")]
+        if names and not any(name.endswith(_UNFINISHED) for name in names):
+            found[week] = path
+    return found
+
+
+def _is_empty(data: store.DataFolder) -> bool:
+    """Neither a dump nor a list of a real week: the sample may be shown."""
+    return not _complete_dumps(data.dumps) and all(_is_sample(data, week) for week in data.weeks())
+
+
+def _is_sample(data: store.DataFolder, week: str) -> bool:
+    current = data.current(week)
+    return current is not None and bool(json.loads((data.read_text(str((current / "run.json").relative_to(data.root)))) or "{}").get("sample"))
+
+
+def gather(data: store.DataFolder, dump: Path, week: str, is_sample: bool) -> Inputs:
+    """Every file of the run with its size and SHA-256, the kept history and the last list; raises `DumpError`."""
+    files = tuple(list_dump(dump))
+    seller = data.root / "decisions.csv"
+    seller_file = DumpFile("decisions.csv", seller) if seller.is_file() and not is_sample else None
+    try:
+        digests = {file.name: store.file_digest(file.path) for file in files}
+        if seller_file is not None:
+            digests["(data folder) decisions.csv"] = store.file_digest(seller)
+    except OSError as error:
+        raise DumpError(f"{error.filename}: {error.strerror}; make the file readable, then run again") from None
+    earlier = [w for w in data.weeks() if w < week and _is_sample(data, w) == is_sample]
+    kept = () if is_sample else tuple(data.history(week))
+    return Inputs(dump, week, is_sample, files, digests, seller_file, kept, earlier[-1] if earlier else None)
+
+
+def versions() -> dict[str, str]:
+    """The program, Python and the libraries whose version can change a number or a byte."""
+    named = {name: version(name) for name in _LIBRARIES}
+    return {"shortlist": __version__, "python": ".".join(platform.python_version_tuple()[:2]), **named}
+
+
+def run_id(inputs: Inputs, plan: Plan, options: Mapping[str, object], previous_list: str | None) -> str:
+    """The first 16 hexadecimal digits of a SHA-256 over all that can change the answer; never the clock, the place or the workers."""
+    told: Sequence[object] = [
+        inputs.week,
+        inputs.is_sample,
+        sorted((name, digest) for name, (_, digest) in inputs.digests.items()),
+        [path.name for path in inputs.kept_history],
+        plan.digest(),
+        code_digest(),
+        versions(),
+        dict(options),
+        previous_list,
+    ]
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]

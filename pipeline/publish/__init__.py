@@ -1,0 +1,1 @@
+"""From decided tables to the files and texts that people and programs read."""

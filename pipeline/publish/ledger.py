@@ -1,0 +1,103 @@
+"""From a bucket's decided frame to the published columns, and back for `explain`: money from minor to major units and again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.config import Marketplace
+from pipeline.tables import DECISIONS, INSIDE, LIST_OF_TEXT, MONEY_COLUMNS, REASONS, YUAN_COLUMNS, real_series, schema, text, whole
+
+_ASSUMED = {
+    "is_label_assumed": "label_assumed",
+    "is_duty_assumed": "duty_assumed",
+    "is_rate_old": "exchange_rate_old",
+    "is_fee_category_assumed": "fee_category_assumed",
+    "is_quoted": "own_quote",
+    "is_listed": "listed_already",
+}
+
+
+def publish_frame(
+    frame: pd.DataFrame,
+    reasons: pa.Array,
+    missing: pa.Array,
+    marketplaces: Mapping[str, Marketplace],
+    digits: Mapping[str, int],
+    fba_units: int,
+) -> pa.Table:
+    """A decided frame in the columns of `tables.DECISIONS` (rank not yet known), money as float64 major units."""
+    scale = _scale(frame, digits)
+    built: dict[str, object] = {
+        "reasons": reasons.cast(REASONS),
+        "missing": missing,
+        "rank": pa.nulls(len(frame), pa.int64()),
+        "backup_suppliers": _words(frame["backup_suppliers"]),
+        "fulfilment_advice": pd.Series(np.where(whole(frame, "own_monthly_units")[0] > fba_units, "fba", "merchant")),
+        "flags": _flags(frame, reasons),
+        "url": _urls(frame, marketplaces),
+    }
+    for name in MONEY_COLUMNS:
+        cents, known = whole(frame, f"{name}_cents")
+        by = 10.0 ** digits["CNY"] if name in YUAN_COLUMNS else scale
+        built[name] = real_series(np.where(known, cents / by, np.nan))
+    arrays = []
+    for column in DECISIONS:
+        values = built.get(column.name)
+        if values is None:
+            values = frame[INSIDE.get(column.name, column.name)]
+        arrays.append(values if isinstance(values, pa.Array) else pa.array(values, type=column.type, from_pandas=True))
+    return pa.table(arrays, schema=schema(DECISIONS))
+
+
+def inside_frame(table: pa.Table, digits: Mapping[str, int]) -> pd.DataFrame:
+    """Published rows as the frame that rules read: the way back, for `explain`."""
+    plain = [c.name for c in DECISIONS if c.type not in (REASONS, LIST_OF_TEXT)]
+    from pipeline.tables import to_frame  # noqa: PLC0415
+
+    frame = to_frame(table.select(plain))
+    scale = _scale(frame, digits)
+    for name in MONEY_COLUMNS:
+        value = frame.pop(name).to_numpy(dtype=np.float64, na_value=np.nan)
+        by = 10.0 ** digits["CNY"] if name in YUAN_COLUMNS else scale
+        known = ~np.isnan(value)
+        cents = np.rint(np.where(known, value, 0.0) * by).astype(np.int64)
+        frame[f"{name}_cents"] = pd.Series(pd.arrays.IntegerArray(cents, ~known), index=frame.index)
+    return frame.rename(columns=INSIDE)
+
+
+def _scale(frame: pd.DataFrame, digits: Mapping[str, int]) -> np.ndarray:
+    return np.array([10.0 ** digits.get(code or "", 2) for code in text(frame, "currency")])
+
+
+def _words(cells: pd.Series) -> pa.Array:
+    """Cells of words with a blank between as lists; an empty list where missing."""
+    return pc.split_pattern(pa.array(cells.fillna(""), pa.string()), " ") if not len(cells) else pa.array(
+        [str(cell).split() if pd.notna(cell) else [] for cell in cells], LIST_OF_TEXT
+    )
+
+
+def _flags(frame: pd.DataFrame, reasons: pa.Array) -> pa.Array:
+    """Assumptions first, then the rules that warn or ask for a review."""
+    n = len(frame)
+    words: list[list[str]] = [[] for _ in range(n)]
+    for column, word in _ASSUMED.items():
+        for row in np.flatnonzero(frame[column].fillna(False).to_numpy(dtype=bool)):
+            words[row].append(word)
+    flat = reasons.flatten()
+    if len(flat):
+        rows = np.repeat(np.arange(n), np.diff(reasons.offsets.to_numpy()))
+        soft = np.flatnonzero(~np.asarray(pc.equal(flat.field("severity"), "reject")))
+        names = flat.field("rule").take(pa.array(soft)).to_pylist()
+        for row, name in zip(rows[soft].tolist(), names, strict=True):
+            words[row].append(name)
+    return pa.array(words, LIST_OF_TEXT)
+
+
+def _urls(frame: pd.DataFrame, marketplaces: Mapping[str, Marketplace]) -> pd.Series:
+    pages = {code: market.url.split("{product_id}")[0] for code, market in marketplaces.items()}
+    return frame["marketplace"].map(pages).astype(frame["product_id"].dtype) + frame["product_id"]

@@ -1,0 +1,57 @@
+"""What a run has to tell a person beside the list: doubts about the whole, and what to ask of suppliers, once each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow.compute as pc
+
+from pipeline import store
+from pipeline.config import General
+
+_ASKED = {
+    "platform": "where its goods come from (platform)",
+    "has_tracking": "tracking",
+    "handling_days": "handling days",
+    "supplier_contact": "a contact",
+    "accepts_returns": "its return policy",
+}
+
+
+def pass_share_warning(alone: Mapping[str, int], verdicts: Mapping[str, int], plan: General) -> str | None:
+    """A sentence when implausibly few or many of the quoted, in-band, unexcluded candidates pass, naming the two hardest rules."""
+    eligible = alone.get("eligible", 0)
+    if not eligible:
+        return None
+    passing = verdicts["shortlisted"] + verdicts["passed"]
+    share = passing / eligible
+    if plan.pass_share_min <= share <= plan.pass_share_max:
+        return None
+    hardest = sorted(((count, rule) for rule, count in alone.items() if rule != "eligible"), reverse=True)[:2]
+    named = " and ".join(f"{rule} ({count:,} alone)" for count, rule in hardest) or "no rule alone"
+    word = "few" if share < plan.pass_share_min else "many"
+    return f"{passing:,} of {eligible:,} quoted, in-band, unexcluded candidates pass ({share:.1%}): very {word}; most rejected by {named}"
+
+
+def supplier_questions(decisions: Path) -> list[dict[str, object]]:
+    """What to ask of each supplier, once: facts its offers leave open, for candidates that no rule rejects.
+
+    Returns one entry per supplier with `supplier_id`, `asks` (list of sentences' ends) and `products` (how many wait for it), most first.
+    """
+    columns = ["supplier_id", "verdict", "flags", *_ASKED]
+    table = store.read_parquet(decisions, columns, [("verdict", "!=", "rejected"), ("supplier_id", "!=", "")])
+    found: dict[str, dict[str, int]] = {}
+    for column, words in _ASKED.items():
+        unknown = table.filter(pc.is_null(table[column]))["supplier_id"].value_counts().to_pylist()
+        for entry in unknown:
+            found.setdefault(entry["values"], {})[words] = entry["counts"]
+    scope = table.filter(pc.is_valid(table["supplier_id"]))
+    for supplier, flags in zip(scope["supplier_id"].to_pylist(), scope["flags"].to_pylist(), strict=True):
+        if "freight_scope_unknown" in flags:
+            asks = found.setdefault(supplier, {})
+            asks["how far its freight reaches"] = asks.get("how far its freight reaches", 0) + 1
+    entries = [
+        {"supplier_id": supplier, "asks": sorted(asks), "products": max(asks.values())} for supplier, asks in found.items() if asks
+    ]
+    return sorted(entries, key=lambda entry: (-int(str(entry["products"])), str(entry["supplier_id"])))

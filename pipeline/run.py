@@ -1,0 +1,358 @@
+"""One week for real: find the dump, read it, decide every bucket, write the list, point to it last."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from pipeline import engine, store
+from pipeline.calendar import day_number, sunday_of
+from pipeline.config import Plan, load_configs, load_plan
+from pipeline.errors import DumpError, SetAsideError
+from pipeline.fees import parse_schedules
+from pipeline.ingest.dump import DumpFile, raw_record
+from pipeline.inputs import Inputs, find_dump, gather, run_id, versions
+from pipeline.publish.manifest import SCHEMA_VERSION, file_entry, manifest_bytes, set_aside_share, totals
+from pipeline.publish.shortlist import Lists, write_lists
+from pipeline.publish.warnings import pass_share_warning, supplier_questions
+from pipeline.stages.margin import schedules_in_force
+from pipeline.stages.matching import match_offers, product_codes
+from pipeline.stages.supply import lateness_counts
+from pipeline.tables import DUMP_TABLES, PRICE_HISTORY, SET_ASIDE, UNMATCHED_OFFERS, schema, to_arrow, to_frame
+from pipeline.tasks import (
+    DecideAnswer,
+    DecideTask,
+    ReadAnswer,
+    ReadTask,
+    decide_task,
+    read_context,
+    read_task,
+    sources,
+    spilled,
+    with_bucket,
+)
+
+_BUCKET_BYTES = 32 << 20  # of dump per bucket: a bucket's tables and results take about ten times as much
+_SERIAL_BYTES = 8 << 20  # below this a pool of processes costs more than it saves
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command was asked."""
+
+    data: Path
+    dump: Path | None = None
+    week: str | None = None
+    plan: Path | None = None
+    top: int | None = None
+    workers: int | None = None
+    dry_run: bool = False
+    strict: bool = False
+    sample_if_empty: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run came to."""
+
+    manifest: dict[str, Any]
+    folder: Path | None
+    is_new: bool
+    lines: list[str] = field(default_factory=list)
+
+
+def run_week(options: Options, say: Say = lambda line: None) -> Result:
+    """Run one week; raises a `Refusal` with its exit code when something outside the program is wrong.
+
+    `say` is told what a person at a terminal wants to know while it lasts.
+    """
+    plan = load_plan(options.plan)
+    data = store.DataFolder(options.data)
+    dump, week, is_sample = find_dump(data, options.dump, options.week, options.sample_if_empty)
+    if options.dry_run:
+        with store.scratch_folder() as work:
+            return _run(options, plan, data, gather(data, dump, week, is_sample), work, say)
+    with data.lock():
+        data.sweep()
+        with data.work_folder() as work:
+            return _run(options, plan, data, gather(data, dump, week, is_sample), work, say)
+
+
+def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, work: Path, say: Say) -> Result:
+    clock = _Clock()
+    top = options.top if options.top is not None else plan.list.top
+    before = data.current(inputs.previous) if inputs.previous else None
+    own_id = run_id(inputs, plan, {"top": top, "strict": options.strict}, before.name if before else None)
+    current = data.current(inputs.week)
+    if current is not None and current.name == own_id:
+        return Result(json.loads((data.read_text(str((current / "run.json").relative_to(data.root)))) or "{}"), current, is_new=False)
+
+    size = sum(bytes_ for bytes_, _ in inputs.digests.values())
+    buckets = max(1, -(-size // _BUCKET_BYTES))
+    workers = options.workers if options.workers is not None else (1 if size < _SERIAL_BYTES else engine.processors())
+    with engine.executor(workers) as pool:
+        say(f"reading {len(inputs.files)} files, {size / 1e6:,.0f} MB")
+        reads = _read(pool, inputs, plan, work, buckets)
+        clock.lap("read")
+        spills, unmatched = _gather_facts(reads, inputs, plan, work, buckets)
+        clock.lap("match")
+        say(f"deciding in {buckets} buckets")
+        as_of = sunday_of(inputs.week)
+        tasks = [DecideTask(b, buckets, work, spills, inputs.kept_history, plan, as_of) for b in range(buckets)]
+        decided = engine.run_all(pool, decide_task, tasks)
+    clock.lap("decide")
+
+    entries = _ledger(reads, decided, plan, options, inputs)
+    out = work / "out"
+    store.make_folder(out)
+    metadata = _metadata(inputs, plan, as_of)
+    lists = write_lists([answer.decisions for answer in decided], out, plan.list, top, metadata)
+    if sum(lists.verdicts.values()) != sum(answer.rows for answer in decided):
+        raise AssertionError("a candidate was lost between deciding and writing")
+    _write_set_aside(out, reads, decided, inputs)
+    _write_unmatched(out, unmatched)
+    clock.lap("write")
+
+    manifest = _manifest(inputs, plan, options, top, own_id, entries, lists, decided, out, data)
+    manifest["unmatched_offers"] = unmatched.num_rows
+    manifest["timings"] = clock.timings(workers)
+    store.write_bytes(out / "run.json", manifest_bytes(manifest))
+    if options.dry_run:
+        return Result(manifest, None, is_new=True)
+    if not inputs.is_sample:
+        _keep_history(data, inputs.week, decided, work)
+    return Result(manifest, data.commit_run(inputs.week, own_id, out), is_new=True)
+
+
+class _Clock:
+    """Seconds per stage; the only thing of a run that may differ from its repetition."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.monotonic()
+        self._seconds: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        now = time.monotonic()
+        self._seconds[stage] = round(now - self._last, 3)
+        self._last = now
+
+    def timings(self, workers: int) -> dict[str, Any]:
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        others = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        return {
+            "seconds": dict(self._seconds),
+            "total_seconds": round(time.monotonic() - self._start, 3),
+            "peak_memory_mb": round(max(own, others) / 1024),
+            "workers": workers,
+        }
+
+
+def _read(pool: Executor, inputs: Inputs, plan: Plan, work: Path, buckets: int) -> list[ReadAnswer]:
+    context = read_context(plan)
+    files = [*inputs.files, *([inputs.seller_file] if inputs.seller_file else [])]
+    answers = engine.run_all(pool, read_task, [ReadTask(file, place, context, work, buckets) for place, file in enumerate(files)])
+    for file, answer in zip(files, answers, strict=True):
+        name = file.name if file in inputs.files else "(data folder) decisions.csv"
+        if inputs.digests[name] != (answer.report.size, answer.report.sha256):
+            raise DumpError(f"{file.name}: changed while it was read; wait for the upload to finish, then run again")
+    if not any(answer.report.records for answer in answers if answer.report.table in ("candidates", "orders")):
+        empty = [a.report.file for a in answers if a.report.table in ("candidates", "orders")]
+        if empty:
+            raise DumpError(f"{empty[0]}: a header without rows, and no other file names products; send the export again")
+        raise DumpError(f"{inputs.dump.name}: no file names products; add a candidates file or a research tool's export")
+    return answers
+
+
+def _gather_facts(
+    reads: Sequence[ReadAnswer], inputs: Inputs, plan: Plan, work: Path, buckets: int
+) -> tuple[tuple[tuple[str, Path], ...], pa.Table]:
+    """What must be known across buckets: which product each offer is for, how late suppliers are, the seller's decisions and listings."""
+    spills = [spill for answer in reads for spill in answer.spills]
+    as_of = day_number(sunday_of(inputs.week))
+    deliveries = to_frame(spilled(spills, "deliveries")).drop(columns=["source", "file", "line", "byte_offset"]).drop_duplicates()
+    store.write_spill(work / "facts-lateness.parquet", pa.Table.from_pandas(lateness_counts(deliveries, as_of), preserve_index=False), 1)
+    store.write_spill(work / "facts-decisions.parquet", spilled(spills, "decisions"), 1)
+    listed = spilled(spills, "listed")
+    store.write_spill(work / "facts-listed.parquet", listed.append_column("_listed", pa.array([True] * len(listed), pa.bool_())), 1)
+
+    matches = to_frame(spilled(spills, "matches"))
+    offers = [path for name, path in spills if name == "offers"]
+    codes = _codes(spills, buckets) if offers else product_codes(to_frame(schema(DUMP_TABLES["candidates"]).empty_table()))
+    columns = schema(DUMP_TABLES["offers"])
+    unmatched = []
+    for place, path in enumerate(offers):
+        matched, rest = match_offers(to_frame(store.read_spill(path, 0).select(columns.names)), matches, codes)
+        found = pa.Table.from_pandas(matched, schema=columns.append(pa.field("matched_by", pa.string())), preserve_index=False)
+        target = work / f"matched-{place:05d}.parquet"
+        store.write_spill(target, with_bucket(found.replace_schema_metadata(), buckets), buckets)
+        spills.append(("matched_offers", target))
+        unmatched.append(to_arrow(rest, DUMP_TABLES["offers"]))
+    return tuple(spills), pa.concat_tables(unmatched) if unmatched else columns.empty_table()
+
+
+def _codes(spills: Sequence[tuple[str, Path]], buckets: int) -> pd.DataFrame:
+    wanted = ["gtin", "product_id", "marketplace"]
+    parts = [store.read_parquet(path, wanted, [("gtin", "!=", "")]) for name, path in spills if name == "candidates"]
+    return product_codes(to_frame(pa.concat_tables(parts)))
+
+
+def _ledger(
+    reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], plan: Plan, options: Options, inputs: Inputs
+) -> list[dict[str, Any]]:
+    """Every file's accounts, checked; refuses the dump when too much of a file could not be taken."""
+    repeats, conflicts = Counter[str](), Counter[str]()
+    for answer in decided:
+        repeats.update(answer.repeats)
+        conflicts.update(str(row["file"]) for row in answer.conflicts)
+    entries = [file_entry(read.report, repeats[read.report.file], conflicts[read.report.file]) for read in reads]
+    for entry in entries:
+        share = set_aside_share(entry)
+        limit = 0.0 if options.strict else plan.general.set_aside_share_max
+        if share > limit:
+            kinds = ", ".join(f"{kind} {count:,}" for kind, count in entry["set_aside"].items())
+            aside = sum(entry["set_aside"].values())
+            raise SetAsideError(
+                f"{entry['file']}: {aside:,} of {entry['rows'] + aside:,} records could not be taken ({kinds}); at most {limit:.1%} may; "
+                f"{_first_fault(reads, decided, entry['file'])}; run `shortlist check` on the dump, mend the file, then run again"
+            )
+    return entries
+
+
+def _first_fault(reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], file: str) -> str:
+    told = [row for read in reads if read.report.file == file for row in spilled_set_aside(read.spills).slice(0, 1).to_pylist()]
+    told += [row for answer in decided for row in answer.conflicts if row["file"] == file]
+    if not told:
+        return "no example"
+    column = f", column {told[0]['column']}" if told[0]["column"] else ""
+    return f"first at line {told[0]['line']}{column}: {told[0]['message']}"
+
+
+def spilled_set_aside(spills: Sequence[tuple[str, Path]]) -> pa.Table:
+    """Set-aside lines of one file's spills, in the order of the file."""
+    parts = [store.read_spill(path, 0) for name, path in spills if name == "set_aside"]
+    return pa.concat_tables(parts) if parts else schema(SET_ASIDE).empty_table()
+
+
+def _write_set_aside(out: Path, reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], inputs: Inputs) -> None:
+    """`set_aside.parquet`: every line that could not be taken, by file and line; conflicts get their text from the file itself."""
+    files: dict[str, DumpFile] = {file.name: file for file in inputs.files}
+    conflicts = [row for answer in decided for row in answer.conflicts]
+    by_file: dict[str, list[dict[str, Any]]] = {}
+    for row in sorted(conflicts, key=lambda r: (str(r["file"]), int(str(r["line"])))):
+        by_file.setdefault(str(row["file"]), []).append(dict(row))
+    named = {source.name: source for source in sources()}
+    with store.ParquetSink(out / "set_aside.parquet", schema(SET_ASIDE)) as sink:
+        for read in sorted(reads, key=lambda r: r.report.file):
+            rows = spilled_set_aside(read.spills)
+            found = by_file.get(read.report.file, [])
+            for row in found:
+                row["raw"] = raw_record(files[read.report.file], named[read.report.source], int(row["byte_offset"]))
+            if found:
+                rows = pa.concat_tables([rows, pa.Table.from_pylist(found, schema=schema(SET_ASIDE))])
+            sink.write(rows.sort_by([("line", "ascending")]))
+
+
+def _write_unmatched(out: Path, unmatched: pa.Table) -> None:
+    """`unmatched_offers.parquet`: offers that no product takes; listed, not lost."""
+    with store.ParquetSink(out / "unmatched_offers.parquet", schema(UNMATCHED_OFFERS)) as sink:
+        sink.write(unmatched.sort_by([("file", "ascending"), ("line", "ascending")]))
+
+
+def _metadata(inputs: Inputs, plan: Plan, as_of: object) -> dict[str, str]:
+    configs = load_configs()
+    in_force = schedules_in_force(parse_schedules(configs.fee_tables, configs.digits), as_of)
+    return {
+        "week": inputs.week,
+        "as_of": str(as_of),
+        "sample": "true" if inputs.is_sample else "false",
+        "plan_sha256": plan.digest(),
+        "configs_sha256": configs.digest,
+        "fee_schedules": json.dumps({market: schedule.id for market, schedule in sorted(in_force.items())}),
+        "shortlist_version": versions()["shortlist"],
+        "schema_version": str(SCHEMA_VERSION),
+    }
+
+
+def _manifest(
+    inputs: Inputs,
+    plan: Plan,
+    options: Options,
+    top: int,
+    own_id: str,
+    entries: Sequence[Mapping[str, Any]],
+    lists: Lists,
+    decided: Sequence[DecideAnswer],
+    out: Path,
+    data: store.DataFolder,
+) -> dict[str, Any]:
+    configs = load_configs()
+    as_of = sunday_of(inputs.week)
+    verdicts = {name: lists.verdicts.get(name, 0) for name in ("shortlisted", "passed", "review", "incomplete", "rejected")}
+    alone = Counter[str]()
+    for answer in decided:
+        alone.update(answer.rejects_alone)
+    before = data.current(inputs.previous) if inputs.previous else None
+    earlier = set()
+    if before is not None:
+        table = store.read_parquet(before / "shortlist.parquet", ["marketplace", "product_id"])
+        earlier = set(zip(table["marketplace"].to_pylist(), table["product_id"].to_pylist(), strict=True))
+    warnings = [f"{e['file']}: {text}" for e in entries for text in e["warnings"]]
+    warnings += [f"{e['file']}: a header without rows" for e in entries if not e["rows"] and not e["set_aside"]]
+    share = pass_share_warning(alone, verdicts, plan.general)
+    names = sorted(path.name for path in out.iterdir())
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": own_id,
+        "week": inputs.week,
+        "as_of": as_of.isoformat(),
+        "sample": inputs.is_sample,
+        "dump": inputs.dump.name,
+        "options": {"top": top, "strict": options.strict},
+        "inputs": [dict(entry) for entry in entries],
+        "kept_history": [path.name for path in inputs.kept_history],
+        "totals": totals(entries),
+        "candidates": sum(verdicts.values()),
+        "verdicts": verdicts,
+        "previous_week": inputs.previous,
+        "new": len(set(lists.listed) - earlier),
+        "gone": len(earlier - set(lists.listed)),
+        "warnings": warnings + ([share] if share else []),
+        "questions": supplier_questions(out / "decisions.parquet"),
+        "rejects_alone": dict(sorted(alone.items())),
+        "plan": plan.model_dump(mode="json", by_alias=True),
+        "plan_sha256": plan.digest(),
+        "configs_sha256": configs.digest,
+        "fee_schedules": [
+            {
+                "id": schedule.id, "marketplace": market, "valid_from": schedule.valid_from.isoformat(),
+                "valid_to": schedule.valid_to.isoformat() if schedule.valid_to else None, "source": schedule.source,
+            }
+            for market, schedule in sorted(schedules_in_force(parse_schedules(configs.fee_tables, configs.digits), as_of).items())
+        ],
+        "versions": versions(),
+        "outputs": {name: store.file_digest(out / name)[1] for name in names},
+    }  # fmt: skip
+
+
+def _keep_history(data: store.DataFolder, week: str, decided: Sequence[DecideAnswer], work: Path) -> None:
+    """Keep this week's price history for the weeks to come."""
+    path = work / "history.parquet"
+    columns = schema(PRICE_HISTORY).append(pa.field("hash", pa.int64()))
+    with store.ParquetSink(path, columns) as sink:
+        for answer in decided:
+            sink.write(store.read_parquet(answer.history))
+    if sum(1 for answer in decided) and os.path.getsize(path):
+        data.add_history(week, store.file_digest(path)[1], path)

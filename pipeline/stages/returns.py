@@ -1,0 +1,117 @@
+"""How likely one order comes back: a beta-binomial rate with an interval, honest about thin evidence.
+
+The category's prior Beta(m n0, (1 - m) n0) is moved by what is known: Keepa's Low or High shifts m, a rate without a count is worth a
+few pseudo-orders, counted mature orders update it at a discount. Nothing known leaves the prior, and the row says so
+(`docs/returns.md`; evidence levels E0 to E4).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import beta
+
+from pipeline.config import Returns
+from pipeline.tables import real, real_series, text, whole, whole_series
+
+POSTERIOR_POINTS = 19
+
+
+def return_risk(candidates: pd.DataFrame, counts: pd.DataFrame, plan: Returns) -> pd.DataFrame:
+    """Posterior return rate of every candidate.
+
+    Parameters
+    ----------
+    candidates : DataFrame, n rows
+        Reads `return_class` (key of the plan's priors), `return_flag` (low, high), `return_rate` (fraction) and, as counts that a tool
+        states without dates, `sold_orders`, `returned_orders`, `sold_units`, `returned_units`.
+    counts : DataFrame, n rows
+        The seller's own records: `mature_orders`, `mature_returned` (orders older than the return window, and how many of them came
+        back), `own_sold_orders`, `own_returned_orders` (all of them); missing where there are none.
+    plan : Returns
+
+    Returns
+    -------
+    DataFrame, n rows
+        `return_alpha`, `return_beta`, `return_rate_mean`, `return_rate_low`, `return_rate_high` (90 % interval),
+        `return_over_limit_probability`, `return_orders` (Int64, mature orders behind the rate), `return_evidence` (E0 ... E4),
+        `return_prior_mean`, `is_return_excess` (more returned than sold: the window is wrong, the counts are not used).
+    """
+    mean, strength = _prior(candidates, plan)
+    level = np.full(len(candidates), "E0", dtype=object)
+    flags = text(candidates, "return_flag")
+    shifted = mean * np.where(flags == "low", plan.low_factor, np.where(flags == "high", plan.high_factor, 1.0))
+    level[(flags == "low") | (flags == "high")] = "E1"
+    shifted = np.minimum(shifted, 0.95)
+    alpha, beta_ = shifted * strength, (1 - shifted) * strength
+
+    own, own_returned, own_excess = _counted(counts, "mature_orders", "mature_returned", "own_sold_orders", "own_returned_orders")
+    orders, orders_returned, orders_excess = _counted(
+        candidates, "sold_orders", "returned_orders", "sold_orders", "returned_orders"
+    )
+    units, units_returned, units_excess = _counted(candidates, "sold_units", "returned_units", "sold_units", "returned_units")
+    excess = own_excess | orders_excess | units_excess
+    use_own = own > 0
+    use_orders = ~use_own & (orders > 0)
+    use_units = ~use_own & ~use_orders & (units > 0)
+    sold = np.select([use_own, use_orders, use_units], [own, orders, units], 0)
+    returned = np.select([use_own, use_orders, use_units], [own_returned, orders_returned, units_returned], 0)
+    level[use_own], level[use_orders | use_units] = "E4", "E3"
+
+    rate = real(candidates, "return_rate")
+    stated = ~np.isnan(rate) & (sold == 0)
+    level[stated] = "E2"
+    alpha = alpha + np.where(stated, np.nan_to_num(rate) * plan.stated_rate_orders, plan.evidence_discount * returned)
+    beta_ = beta_ + np.where(stated, (1 - np.nan_to_num(rate)) * plan.stated_rate_orders, plan.evidence_discount * (sold - returned))
+
+    low, high, over, _ = _posterior(alpha, beta_, plan.rate_max)
+    known = np.ones(len(candidates), dtype=bool)
+    columns = {
+        "return_alpha": real_series(alpha),
+        "return_beta": real_series(beta_),
+        "return_rate_mean": real_series(alpha / (alpha + beta_)),
+        "return_rate_low": real_series(low),
+        "return_rate_high": real_series(high),
+        "return_over_limit_probability": real_series(over),
+        "return_orders": whole_series(sold, known),
+        "return_evidence": pd.Series(level, dtype=candidates["currency"].dtype),
+        "return_prior_mean": real_series(shifted),
+        "is_return_excess": pd.Series(excess, dtype="boolean"),
+    }
+    return pd.DataFrame(columns).set_index(candidates.index)
+
+
+def posterior_points(alpha: np.ndarray, beta_: np.ndarray) -> np.ndarray:
+    """19 equally likely return rates per candidate: the middle quantiles of its posterior, shape (n, 19)."""
+    return _posterior(alpha, beta_, 0.5)[3]
+
+
+def _posterior(alpha: np.ndarray, beta_: np.ndarray, limit: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Ends of the 90 % interval, P(rate > limit) and the 19 points; each distinct pair of parameters is worked out once."""
+    pairs, back = np.unique(np.column_stack([alpha, beta_]), axis=0, return_inverse=True)
+    back = back.ravel()
+    a, b = pairs[:, 0], pairs[:, 1]
+    levels = (np.arange(POSTERIOR_POINTS) + 0.5) / POSTERIOR_POINTS
+    points = beta.ppf(levels[None, :], a[:, None], b[:, None]) if len(pairs) else np.zeros((0, POSTERIOR_POINTS))
+    return beta.ppf(0.05, a, b)[back], beta.ppf(0.95, a, b)[back], beta.sf(limit, a, b)[back], points[back]
+
+
+def _prior(candidates: pd.DataFrame, plan: Returns) -> tuple[np.ndarray, np.ndarray]:
+    other = plan.priors["other"]
+    mean, strength = np.full(len(candidates), other.mean), np.full(len(candidates), other.orders)
+    classes = text(candidates, "return_class")
+    for key, prior in plan.priors.items():
+        here = classes == key
+        mean[here], strength[here] = prior.mean, prior.orders
+    return mean, strength
+
+
+def _counted(frame: pd.DataFrame, sold: str, returned: str, all_sold: str, all_returned: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Counts that can be used; more returned than sold means that the window is wrong: not clamped, not used, but told."""
+    n, has_n = whole(frame, sold)
+    k, has_k = whole(frame, returned)
+    total, has_total = whole(frame, all_sold)
+    back, has_back = whole(frame, all_returned)
+    excess = (has_total & has_back & (back > total)) | (has_n & has_k & (k > n))
+    usable = has_n & has_k & (n > 0) & ~excess
+    return np.where(usable, n, 0), np.where(usable, k, 0), excess

@@ -1,0 +1,317 @@
+"""The only door to the disk for what the program keeps: immutable folders, one pointer, one lock, and spills of a running week.
+
+A folder is written under a temporary name, synced, renamed and never changed; the pointer `shortlists/<week>` is a link that is
+replaced in one step. Killed at any moment, a run leaves the old list or the new one whole, and the next run sweeps the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import filelock
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import Locked, NotWritten, UsageError
+
+TEMPORARY = ".tmp-"
+ROW_GROUP = 65_536  # rows; fixed, so that the bytes do not depend on how many buckets or workers made them
+
+
+@contextlib.contextmanager
+def _written(what: Path) -> Iterator[None]:
+    """Turn the disk's refusals into `NotWritten` with the place and the cure."""
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or what
+        raise NotWritten(
+            f"{place}: {error.strerror or error}; make room or give the right to write there, then run again (the last list stands)"
+        ) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sync_tree(folder: Path) -> None:
+    for path, _, names in os.walk(folder):
+        for name in names:
+            handle = os.open(Path(path) / name, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        _sync_folder(Path(path))
+
+
+def write_files(target: Path, files: Iterable[tuple[str, Iterable[bytes]]]) -> None:
+    """Make the folder `target` with these files (relative name, chunks of bytes), all or nothing.
+
+    Raises
+    ------
+    UsageError
+        `target` exists and is not an empty folder.
+    NotWritten
+        The disk refused; nothing is left behind.
+    """
+    with _written(target):
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise UsageError(f"{target} exists and is not empty; name a new folder")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=target.parent))
+        try:
+            for name, chunks in files:
+                path = temporary / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("wb") as handle:
+                    for chunk in chunks:
+                        handle.write(chunk)
+            temporary.chmod(0o755)
+            _sync_tree(temporary)
+            if target.exists():
+                target.rmdir()
+            temporary.rename(target)
+            _sync_folder(target.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+class ParquetSink:
+    """A Parquet file written in row groups of a fixed size, whatever the sizes of the tables that come in."""
+
+    def __init__(self, path: Path, schema: pa.Schema, metadata: dict[str, str] | None = None) -> None:
+        self._path = path
+        self._schema = schema.with_metadata(metadata) if metadata else schema
+        self._pending: list[pa.Table] = []
+        self._rows = 0
+        with _written(path):
+            self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+
+    def write(self, table: pa.Table) -> None:
+        """Add rows; they reach the file once a row group is full."""
+        self._pending.append(table.cast(self._schema))
+        self._rows += table.num_rows
+        if self._rows >= ROW_GROUP:
+            self._flush(full=True)
+
+    def _flush(self, *, full: bool) -> None:
+        table = pa.concat_tables(self._pending)
+        while table.num_rows >= ROW_GROUP or (not full and table.num_rows):
+            with _written(self._path):
+                self._writer.write_table(table.slice(0, ROW_GROUP).combine_chunks(), row_group_size=ROW_GROUP)
+            table = table.slice(ROW_GROUP)
+        self._pending, self._rows = [table], table.num_rows
+
+    def __enter__(self) -> ParquetSink:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        with _written(self._path):
+            try:
+                if kind is None and self._pending:
+                    self._flush(full=False)
+            finally:
+                self._writer.close()
+
+
+def write_spill(path: Path, table: pa.Table, buckets: int) -> None:
+    """Keep rows until their bucket is decided: sorted by bucket (column `bucket`, int32), one row group each, bucket b = group b."""
+    ordered = table.sort_by([("bucket", "ascending")]) if buckets > 1 else table
+    counts = [0] * buckets
+    if buckets > 1:
+        for entry in ordered.group_by("bucket").aggregate([("bucket", "count")]).to_pylist():
+            counts[entry["bucket"]] = entry["bucket_count"]
+    else:
+        counts = [ordered.num_rows]
+    with _written(path), pq.ParquetWriter(path, ordered.schema, compression="lz4") as writer:
+        start = 0
+        for count in counts:
+            writer.write_table(ordered.slice(start, count), row_group_size=max(count, 1))
+            start += count
+
+
+def read_spill(path: Path, bucket: int) -> pa.Table:
+    """The rows of one bucket, in the order in which they came."""
+    with pq.ParquetFile(path) as file:
+        return file.read_row_group(bucket) if bucket < file.num_row_groups else file.schema_arrow.empty_table()
+
+
+def read_parquet(path: Path, columns: list[str] | None = None, filters: list[tuple[str, str, object]] | None = None) -> pa.Table:
+    """A Parquet file of ours as a table."""
+    return pq.read_table(path, columns=columns, filters=filters, partitioning=None)
+
+
+def parquet_metadata(path: Path) -> dict[str, str]:
+    """The facts of the run that stand in a Parquet file's own metadata."""
+    held = pq.read_schema(path).metadata or {}
+    return {key.decode(): value.decode() for key, value in held.items() if not key.startswith(b"ARROW")}
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """A data folder: `dumps/` in, `runs/` and `shortlists/` out, `store/` between the weeks."""
+
+    root: Path
+
+    @property
+    def dumps(self) -> Path:
+        """Where dumps are put, one folder a week."""
+        return self.root / "dumps"
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder for one run; the kernel frees it when the holder dies. Raises `Locked` at once."""
+        with _written(self.root):
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = filelock.FileLock(self.root / ".lock", timeout=0)
+            try:
+                lock.acquire()
+            except filelock.Timeout:
+                raise Locked(f"{self.root}: another run holds the lock; wait until it ends") from None
+            except NotImplementedError as error:
+                raise NotWritten(f"{self.root}: {error}; put the data folder on a disk that knows file locks") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def sweep(self) -> None:
+        """Remove what killed runs left behind; only the holder of the lock may call it."""
+        with _written(self.root):
+            for folder in (self.root, self.root / "shortlists", *(self.root / "runs").glob("*"), *(self.root / "store").glob("*")):
+                if folder.is_dir():
+                    for orphan in folder.glob(f"{TEMPORARY}*"):
+                        _remove(orphan)
+
+    @contextlib.contextmanager
+    def work_folder(self) -> Iterator[Path]:
+        """A folder for spills that is gone afterwards, whatever happens."""
+        with _written(self.root):
+            folder = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=self.root))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def current(self, week: str) -> Path | None:
+        """The folder of the week's list in force, or none."""
+        pointer = self.root / "shortlists" / week
+        if not pointer.is_symlink():
+            return None
+        # Only our own runs count: a link that leads elsewhere is not followed.
+        target = self.root / "runs" / week / os.readlink(pointer).rpartition("/")[2]
+        return target if (target / "run.json").is_file() else None
+
+    def weeks(self) -> list[str]:
+        """Weeks with a list in force, oldest first."""
+        folder = self.root / "shortlists"
+        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        return [name for name in names if self.current(name) is not None]
+
+    def commit_run(self, week: str, run_id: str, filled: Path) -> Path:
+        """Make a filled work folder the week's run, and point to it last.
+
+        `filled` lies inside the data folder (see `work_folder`), holds nothing but the run's files, and is moved.
+        """
+        runs, pointers = self.root / "runs" / week, self.root / "shortlists"
+        final = runs / run_id
+        with _written(final):
+            runs.mkdir(parents=True, exist_ok=True)
+            pointers.mkdir(parents=True, exist_ok=True)
+            filled.chmod(0o755)
+            _sync_tree(filled)
+            if final.exists():  # this very run stood here before and another was made current since
+                shutil.rmtree(filled)
+            else:
+                filled.rename(final)
+                _sync_folder(runs)
+            link = pointers / f"{TEMPORARY}{week}"
+            link.unlink(missing_ok=True)
+            link.symlink_to(Path("..") / "runs" / week / run_id)
+            link.replace(pointers / week)
+            _sync_folder(pointers)
+        return final
+
+    def add_history(self, week: str, digest: str, filled: Path) -> Path:
+        """Keep a week's typed price history for the weeks to come; the same content is kept once, a re-sent week replaces its own."""
+        folder = self.root / "store" / "history"
+        final = folder / f"{week}.{digest[:16]}.parquet"
+        with _written(final):
+            folder.mkdir(parents=True, exist_ok=True)
+            if not final.exists():
+                temporary = folder / f"{TEMPORARY}{final.name}"
+                shutil.copyfile(filled, temporary)
+                handle = os.open(temporary, os.O_RDONLY)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+                temporary.rename(final)
+            for older in folder.glob(f"{week}.*.parquet"):
+                if older != final:
+                    older.unlink()
+            _sync_folder(folder)
+        return final
+
+    def history(self, before: str) -> list[Path]:
+        """Kept price history of the weeks before `before`, oldest first."""
+        folder = self.root / "store" / "history"
+        return sorted(path for path in folder.glob("*.parquet") if path.name.split(".")[0] < before) if folder.is_dir() else []
+
+    def read_text(self, name: str) -> str | None:
+        """A small text file of the data folder (`run.json` of a run, a decisions file), or none."""
+        path = self.root / name
+        return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """A small file inside a folder that is not yet committed."""
+    with _written(path):
+        path.write_bytes(content)
+
+
+def file_digest(path: Path) -> tuple[int, str]:
+    """Size and SHA-256 of a file."""
+    held, size = hashlib.sha256(), 0
+    with path.open("rb") as handle:
+        while chunk := handle.read(1 << 20):
+            held.update(chunk)
+            size += len(chunk)
+    return size, held.hexdigest()
+
+
+def make_folder(path: Path) -> None:
+    """An empty folder inside a work folder."""
+    with _written(path):
+        path.mkdir()
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A work folder outside the data folder, for runs that must leave no trace."""
+    with _written(Path(tempfile.gettempdir())):
+        folder = Path(tempfile.mkdtemp(prefix="shortlist-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,416 @@
+"""Names, types, units and meaning of every column of every table.
+
+Inside the program money is whole minor units (`*_cents`: yen has no decimals), a supplier's cost is ten-thousandths of the
+major unit (`*_e4`: a price list may say 3.125), a share or rate is a fraction 0..1, a date is `date32`. Missing is null.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+TEXT = pa.string()
+WHOLE = pa.int64()
+REAL = pa.float64()
+FLAG = pa.bool_()
+DATE = pa.date32()
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, Arrow type, unit (empty where it has none) and meaning."""
+
+    name: str
+    type: pa.DataType
+    unit: str = ""
+    meaning: str = ""
+
+
+def _c(name: str, type_: pa.DataType, unit: str = "", meaning: str = "") -> Column:
+    return Column(name, type_, unit, meaning)
+
+
+# Where a record stands, on every table that comes out of ingest.
+ORIGIN = (
+    _c("source", TEXT, "", "name of the source file that recognised the export"),
+    _c("file", TEXT, "", "path inside the dump, with /"),
+    _c("line", WHOLE, "", "first physical line of the record, counted from 1"),
+    _c("byte_offset", WHOLE, "bytes", "where that line begins in the file"),
+)
+KEY = (
+    _c("marketplace", TEXT, "", "US, UK, DE, JP ..."),
+    _c("product_id", TEXT, "", "the marketplace's id of the listing (ASIN)"),
+)
+
+CANDIDATES = (
+    *KEY,
+    _c("title", TEXT),
+    _c("brand", TEXT),
+    _c("category_path", TEXT, "", "root first, ` > ` between segments"),
+    _c("gtin", TEXT, "", "one or several, a blank between"),
+    _c("fee_category", TEXT, "", "key of the fee schedule, when the dump names it"),
+    _c("currency", TEXT),
+    _c("price_cents", WHOLE, "minor units", "what the buyer pays for one, shipping included, tax excluded"),
+    _c("avg30_price_cents", WHOLE, "minor units"),
+    _c("avg90_price_cents", WHOLE, "minor units"),
+    _c("avg180_price_cents", WHOLE, "minor units"),
+    _c("sd90_price_cents", WHOLE, "minor units"),
+    _c("out_of_stock_share_90", REAL, "fraction"),
+    _c("amazon_share_90", REAL, "fraction", "Amazon's share of the buy box"),
+    _c("top_seller_share_90", REAL, "fraction", "the biggest seller's share of the buy box"),
+    _c("rating", REAL, "stars"),
+    _c("rating_count", WHOLE),
+    _c("sales_rank", WHOLE),
+    _c("monthly_sold", WHOLE, "units", "a lower bound, of the listing, not of the seller"),
+    _c("offer_count", WHOLE),
+    _c("package_weight_g", REAL, "g"),
+    _c("package_length_mm", REAL, "mm"),
+    _c("package_width_mm", REAL, "mm"),
+    _c("package_height_mm", REAL, "mm"),
+    _c("is_hazmat", FLAG),
+    _c("has_batteries", FLAG),
+    _c("is_heat_sensitive", FLAG),
+    _c("return_flag", TEXT, "", "low or high"),
+    _c("return_rate", REAL, "fraction", "a rate without a count"),
+    _c("sold_orders", WHOLE),
+    _c("returned_orders", WHOLE),
+    _c("sold_units", WHOLE),
+    _c("returned_units", WHOLE),
+    _c("listed_since", DATE),
+    _c("parent_id", TEXT),
+    _c("referral_rate", REAL, "fraction", "the source's own effective referral rate"),
+)
+PRICE_HISTORY = (
+    *KEY,
+    _c("date", DATE),
+    _c("price_cents", WHOLE, "minor units", "in force from this day until the next row; null = out of stock from this day"),
+    _c("currency", TEXT),
+)
+OFFERS = (
+    _c("supplier_id", TEXT),
+    _c("marketplace", TEXT, "", "null serves every marketplace of its product"),
+    _c("product_id", TEXT),
+    _c("gtin", TEXT),
+    _c("supplier_sku", TEXT),
+    _c("unit_cost_e4", WHOLE, "1/10,000 of the currency", "one unit of the supplier's pack"),
+    _c("currency", TEXT),
+    _c("freight_e4", WHOLE, "1/10,000 of the currency", "per unit sold"),
+    _c("freight_to", TEXT, "", "buyer, agent or unknown"),
+    _c("shipping_cost_e4", WHOLE, "1/10,000 of the currency", "the label to the buyer, per unit sold"),
+    _c("duty_e4", WHOLE, "1/10,000 of the currency", "per unit sold"),
+    _c("duty_included", FLAG),
+    _c("pack_quantity", WHOLE, "", "how many of the supplier's units make one unit of the listing"),
+    _c("moq", WHOLE),
+    _c("quoted_at", DATE),
+    _c("valid_until", DATE),
+    _c("title", TEXT),
+    _c("supplier_contact", TEXT),
+    _c("platform", TEXT),
+    _c("ship_from", TEXT, "", "ISO country code"),
+    _c("handling_days_min", WHOLE, "days"),
+    _c("handling_days_max", WHOLE, "days"),
+    _c("stock", WHOLE),
+    _c("accepts_returns", FLAG),
+    _c("return_days", WHOLE, "days"),
+    _c("has_tracking", FLAG),
+)
+MATCHES = (
+    _c("supplier_id", TEXT),
+    _c("supplier_sku", TEXT),
+    _c("product_id", TEXT),
+    _c("marketplace", TEXT),
+    _c("pack_quantity", WHOLE),
+)
+ORDERS = (
+    *KEY,
+    _c("order_id", TEXT),
+    _c("ordered_at", pa.timestamp("s"), "UTC", "day, or instant when the export has one"),
+    _c("quantity", WHOLE, "units"),
+    _c("unit_price_cents", WHOLE, "minor units"),
+    _c("currency", TEXT),
+    _c("title", TEXT),
+    _c("customer_key", WHOLE, "", "63-bit hash of the customer's id; the id itself is never stored"),
+    _c("is_return", FLAG),
+    _c("returned_order_id", TEXT),
+    _c("returned_at", DATE),
+)
+RETURNS = (
+    *KEY,
+    _c("period_start", DATE),
+    _c("period_end", DATE),
+    _c("sold_orders", WHOLE),
+    _c("returned_orders", WHOLE),
+    _c("sold_units", WHOLE),
+    _c("returned_units", WHOLE),
+)
+DELIVERIES = (
+    _c("supplier_id", TEXT),
+    _c("product_id", TEXT),
+    _c("promised_date", DATE),
+    _c("shipped_date", DATE),
+    _c("delivered_date", DATE),
+)
+LISTED = (
+    *KEY,
+    _c("own_sku", TEXT),
+    _c("listed_price_cents", WHOLE, "minor units"),
+    _c("supplier_id", TEXT),
+    _c("listed_on", DATE),
+)
+SELLER_DECISIONS = (
+    *KEY,
+    _c("decision", TEXT, "", "list, test, ask_quote, quoted, skip, gated, ip_risk, stop"),
+    _c("decided_on", DATE),
+    _c("quoted_cost_cents", WHOLE, "minor units of the marketplace"),
+    _c("quote_valid_until", DATE),
+    _c("skip_until", DATE),
+    _c("own_sku", TEXT),
+    _c("listed_price_cents", WHOLE, "minor units"),
+    _c("note", TEXT),
+)
+SET_ASIDE = (
+    _c("file", TEXT, "", "path inside the dump, with /"),
+    _c("line", WHOLE, "", "physical line, counted from 1"),
+    _c("byte_offset", WHOLE, "bytes"),
+    _c("column", TEXT, "", "header of the cell at fault; null when the line as a whole does not fit"),
+    _c("kind", TEXT, "", "quote, width, control, encoding, header, value, currency, conflict ..."),
+    _c("message", TEXT, "", "what was wanted"),
+    _c("raw", TEXT, "", "the line as it stands, personal cells masked"),
+)
+
+# What a dump can hold, by the name that a source file's `table` takes. Every table but set_aside also has ORIGIN.
+DUMP_TABLES: dict[str, tuple[Column, ...]] = {
+    "candidates": CANDIDATES + ORIGIN,
+    "price_history": PRICE_HISTORY + ORIGIN,
+    "offers": OFFERS + ORIGIN,
+    "matches": MATCHES + ORIGIN,
+    "orders": ORDERS + ORIGIN,
+    "returns": RETURNS + ORIGIN,
+    "deliveries": DELIVERIES + ORIGIN,
+    "listed": LISTED + ORIGIN,
+    "decisions": SELLER_DECISIONS + ORIGIN,
+}
+
+
+def schema(columns: tuple[Column, ...]) -> pa.Schema:
+    """Arrow schema of a table, columns in their order here."""
+    return pa.schema([pa.field(column.name, column.type) for column in columns])
+
+
+def empty(columns: tuple[Column, ...]) -> pa.Table:
+    """A table of that shape without rows."""
+    return schema(columns).empty_table()
+
+
+_PANDAS: dict[pa.DataType, Any] = {
+    pa.int64(): pd.Int64Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
+    pa.string(): pd.StringDtype(na_value=float("nan")),
+    pa.float64(): pd.Float64Dtype(),
+    pa.date32(): pd.ArrowDtype(pa.date32()),
+    pa.timestamp("s"): pd.ArrowDtype(pa.timestamp("s")),
+}
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Arrow to pandas without inventing anything: whole numbers stay whole, missing stays missing."""
+    return table.to_pandas(types_mapper=_PANDAS.get)
+
+
+def to_arrow(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pa.Table:
+    """Pandas to Arrow in exactly the columns' order and types; raises `KeyError` for a column that is not there."""
+    return pa.Table.from_pandas(frame[[c.name for c in columns]], schema=schema(columns), preserve_index=False).replace_schema_metadata()
+
+
+def whole(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A whole-number column as (int64 values with 0 where missing, mask of the known)."""
+    series = frame[name]
+    known = series.notna().to_numpy(dtype=bool)
+    return series.fillna(0).to_numpy(dtype=np.int64), known
+
+
+def real(frame: pd.DataFrame, name: str) -> np.ndarray:
+    """A real column as float64 with NaN where missing."""
+    return frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def days(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A date column as (days since 1970-01-01 with 0 where missing, mask of the known)."""
+    array = pa.array(frame[name], type=pa.date32(), from_pandas=True).cast(pa.int32())
+    known = np.asarray(array.is_valid())
+    return np.asarray(array.fill_null(0)).astype(np.int64), known
+
+
+def text(frame: pd.DataFrame, name: str) -> np.ndarray:
+    """A text column as objects, None where missing."""
+    return frame[name].astype(object).where(frame[name].notna(), None).to_numpy()
+
+
+def flag(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A yes/no column as (bool with False where missing, mask of the known)."""
+    series = frame[name]
+    known = series.notna().to_numpy(dtype=bool)
+    return series.fillna(False).to_numpy(dtype=bool), known
+
+
+def whole_series(values: np.ndarray, known: np.ndarray) -> pd.Series:
+    """The way back: int64 values and a mask as a whole-number column with missing."""
+    return pd.Series(pd.arrays.IntegerArray(values.astype(np.int64), ~known))
+
+
+def real_series(values: np.ndarray) -> pd.Series:
+    """The way back: float64, NaN as missing."""
+    return pd.Series(pd.arrays.FloatingArray(np.nan_to_num(values, nan=0.0), np.isnan(values)))
+
+
+LIST_OF_TEXT = pa.list_(pa.string())
+_QUANTILES = tuple(f"p{5 * level:02d}" for level in range(1, 20))
+_MONEY = "currency's major unit"
+
+
+def _money(*names: str) -> tuple[Column, ...]:
+    return tuple(_c(name, REAL, _MONEY) for name in names)
+
+
+# What people and programs read. Money stands in major units, rounded to the minor unit; see `docs/files.md`.
+SHORTLIST = (
+    _c("rank", WHOLE, "", "1 is best; missing where not listed"),
+    _c("product_id", TEXT),
+    _c("marketplace", TEXT),
+    _c("title", TEXT),
+    _c("brand", TEXT),
+    _c("category_path", TEXT),
+    _c("department", TEXT),
+    _c("score", REAL, "points 0..100", "the sum of the five parts"),
+    _c("score_margin", REAL, "points"),
+    _c("score_stability", REAL, "points"),
+    _c("score_returns", REAL, "points"),
+    _c("score_supply", REAL, "points"),
+    _c("score_demand", REAL, "points"),
+    _c("score_coverage", REAL, "fraction", "share of the score whose facts are known"),
+    *_money("price", "gate_price"),
+    _c("currency", TEXT),
+    *_money(*(f"price_{q}" for q in _QUANTILES)),
+    *_money(*(f"price_forecast_{q}" for q in _QUANTILES)),
+    _c("price_evidence", TEXT, "", "history, summary or snapshot"),
+    *_money("unit_cost", "freight", "duty", "landed_cost", "shipping_cost"),
+    _c("fee_category", TEXT),
+    *_money("referral_fee", "closing_fee", "refund_fee", "expected_return_loss", "advertising_cost", "payment_cost", "net_profit"),
+    _c("net_margin", REAL, "fraction of the price"),
+    *_money("net_profit_expected", "net_profit_p10", "net_profit_p90", "cash_lost_per_return"),
+    _c("gross_margin", REAL, "fraction of the price", "price - purchase - all freight and label - referral"),
+    _c("gross_margin_goods", REAL, "fraction of the price", "price - purchase - freight"),
+    _c("gross_margin_all", REAL, "fraction of the price", "price less purchase, freight, commission, label and return loss"),
+    _c("landed_share", REAL, "fraction of the gate price"),
+    _c("margin_held_share", REAL, "fraction of the last 90 days"),
+    _c("margin_hold_probability", REAL, "expected fraction of the next 28 days"),
+    *_money("break_even_price", "max_landed_cost", "max_purchase_cost"),
+    _c("return_rate", REAL, "fraction", "posterior mean"),
+    _c("return_rate_low", REAL, "fraction", "5 % end of the 90 % interval"),
+    _c("return_rate_high", REAL, "fraction", "95 % end of the 90 % interval"),
+    _c("return_alpha", REAL),
+    _c("return_beta", REAL),
+    _c("return_orders", WHOLE, "orders", "mature orders behind the rate"),
+    _c("return_over_limit_probability", REAL, "probability"),
+    _c("return_evidence", TEXT, "", "E0 nothing, E1 a badge, E2 a rate without a count, E3 a tool's counts, E4 own records"),
+    _c("supplier_id", TEXT),
+    _c("backup_suppliers", LIST_OF_TEXT),
+    _c("handling_days", WHOLE, "days"),
+    _c("late_probability", REAL, "probability", "that one order leaves late"),
+    _c("fulfilment_advice", TEXT, "", "merchant or fba"),
+    _c("monthly_sold", WHOLE, "units", "a lower bound, of the listing"),
+    _c("flags", LIST_OF_TEXT, "", "what was assumed, and rules that warn or ask for a review"),
+    _c("fee_schedule", TEXT),
+    _c("url", TEXT),
+)
+REASONS = pa.list_(
+    pa.struct(
+        [
+            ("rule", pa.string()),
+            ("severity", pa.string()),
+            ("observed", pa.float64()),
+            ("limit", pa.float64()),
+            ("distance", pa.float64()),
+            ("detail", pa.string()),
+        ]
+    )
+)
+# Beside the shortlist's columns: the verdict with its reasons, and the facts that rules look at.
+DECISIONS = (
+    _c("verdict", TEXT, "", "shortlisted, passed, review, incomplete or rejected"),
+    _c("reasons", REASONS, "", "rules that do not hold, the worst first; money and shares in the rule's unit"),
+    _c("missing", LIST_OF_TEXT, "", "facts without which no verdict can be given"),
+    *SHORTLIST,
+    _c("brand_state", TEXT, "", "known, unknown, generic or missing"),
+    _c("category_verdict", TEXT, "", "pass, review or reject"),
+    _c("category_reason", TEXT),
+    _c("source", TEXT),
+    _c("file", TEXT),
+    _c("line", WHOLE),
+    _c("category_evidence", TEXT),
+    _c("brand_key", TEXT),
+    _c("gtin", TEXT),
+    _c("parent_id", TEXT),
+    _c("package_weight_g", REAL, "g"),
+    *_money("gate_net_profit"),
+    _c("gate_gross_margin", REAL, "fraction of the gate price"),
+    _c("gate_net_margin", REAL, "fraction of the gate price"),
+    *_money("max_purchase_cost_cny"),
+    _c("return_class", TEXT),
+    _c("return_prior_mean", REAL, "fraction"),
+    _c("is_return_excess", FLAG),
+    _c("own_sold_orders", WHOLE, "orders"),
+    _c("own_returned_orders", WHOLE, "orders"),
+    _c("own_sold_units", WHOLE, "units"),
+    _c("own_returned_units", WHOLE, "units"),
+    _c("own_monthly_units", WHOLE, "units"),
+    _c("has_offer", FLAG),
+    _c("matched_by", TEXT, "", "product_id, sku or gtin"),
+    _c("is_pack_suspect", FLAG),
+    _c("platform", TEXT),
+    _c("supplier_contact", TEXT),
+    _c("has_tracking", FLAG),
+    _c("accepts_returns", FLAG),
+    _c("suppliers", WHOLE, "", "distinct suppliers whose offer is allowed"),
+    _c("offers_read", WHOLE),
+    _c("deliveries", WHOLE),
+    _c("late_deliveries", WHOLE),
+    _c("quote_age_days", WHOLE, "days"),
+    _c("is_offer_expired", FLAG),
+    _c("is_label_assumed", FLAG),
+    _c("is_label_heavy", FLAG),
+    _c("is_duty_assumed", FLAG),
+    _c("is_freight_scope_unknown", FLAG),
+    _c("is_rate_old", FLAG),
+    _c("is_fee_category_assumed", FLAG),
+    _c("fee_origin", TEXT, "", "schedule, stated or fallback"),
+    _c("vat_region", TEXT),
+    _c("is_gtin_invalid", FLAG),
+    _c("is_hazmat", FLAG),
+    _c("has_batteries", FLAG),
+    _c("is_heat_sensitive", FLAG),
+    _c("amazon_share_90", REAL, "fraction"),
+    _c("out_of_stock_share_90", REAL, "fraction"),
+    _c("top_seller_share_90", REAL, "fraction"),
+    _c("decision", TEXT),
+    _c("hidden_by", TEXT),
+    _c("is_listed", FLAG),
+)
+UNMATCHED_OFFERS = (*OFFERS, *ORIGIN)
+# The seller's currency of purchase: the one published column whose money is not in the marketplace's currency.
+YUAN_COLUMNS = ("max_purchase_cost_cny",)
+MONEY_COLUMNS = tuple(c.name for c in DECISIONS if c.unit == _MONEY)
+# Published names whose column is called otherwise inside, where the raw fact of the dump holds the plain name.
+INSIDE = {"return_rate": "return_rate_mean"}
+
+
+def conform(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
+    """The frame with exactly these columns and types; what it lacks is missing."""
+    arrays = [
+        pa.array(frame[c.name], type=c.type, from_pandas=True) if c.name in frame else pa.nulls(len(frame), c.type) for c in columns
+    ]
+    return to_frame(pa.table(arrays, schema=schema(columns)))

@@ -1,0 +1,181 @@
+"""One week told in order: the facts of one bucket of products go in, its decisions come out; no file is touched.
+
+Read this file first. Every line below is one stage, a pure function in `stages/`; what needs all buckets (the list) is `choose_list`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.config import Marketplace, Plan
+from pipeline.fees import FeeSchedule
+from pipeline.stages import rules
+from pipeline.stages.candidates import one_row_per_product
+from pipeline.stages.categories import CategoryPolicy, CategoryRules, classify
+from pipeline.stages.identity import gtins_invalid, packs_differ
+from pipeline.stages.margin import unit_economics
+from pipeline.stages.offers import Rates, choose_offers, with_quotes
+from pipeline.stages.orders import order_facts
+from pipeline.stages.prices import price_distributions
+from pipeline.stages.records import own_counts, period_counts, seller_marks
+from pipeline.stages.returns import return_risk
+from pipeline.stages.score import score
+from pipeline.stages.supply import supplier_lateness
+from pipeline.tables import CANDIDATES, ORIGIN, conform
+
+KEY = ["marketplace", "product_id"]
+
+
+@dataclass(frozen=True)
+class WeekFacts:
+    """What is the same for every bucket: the day, the plan, the schedules and rates in force, the seller's small tables."""
+
+    as_of: int
+    plan: Plan
+    schedules: Mapping[str, FeeSchedule]
+    marketplaces: Mapping[str, Marketplace]
+    digits: Mapping[str, int]
+    rates: Rates
+    category_rules: CategoryRules
+    category_policy: CategoryPolicy
+    decisions: pd.DataFrame
+    listed: pd.DataFrame
+    lateness: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """The facts of the products of one bucket, in the columns of `tables` (offers with `matched_by`, history with `generation`)."""
+
+    candidates: pd.DataFrame
+    price_history: pd.DataFrame
+    offers: pd.DataFrame
+    orders: pd.DataFrame
+    returns: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Decisions of a bucket (all but the rank), `reasons` and `missing` as Arrow lists, and what was merged or set aside on the way."""
+
+    frame: pd.DataFrame
+    reasons: pa.Array
+    missing: pa.Array
+    history: pd.DataFrame
+    repeats: dict[str, int]
+    conflicts: pd.DataFrame
+    rejects_alone: dict[str, int]
+
+
+def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
+    """One bucket of products from facts to verdicts."""
+    plan, as_of = facts.plan, facts.as_of
+    orders = order_facts(bucket.orders, as_of, plan.returns.window_days, plan.rules.fba_window_days)
+    merged = one_row_per_product(bucket.candidates)
+    frame = _with_ordered_products(merged.candidates, orders.candidates)
+    history = one_price_a_day(bucket.price_history, orders.history)
+
+    prices = price_distributions(frame, _placed(history, frame), as_of, plan.forecast)
+    frame = _added(frame, prices.frame)
+    frame = _added(frame, classify(frame, facts.category_rules, facts.category_policy).rename(columns={"fee_category": "guessed_fees"}))
+    frame = _added(frame, _identity(frame, facts))
+    frame = _added(frame, seller_marks(frame, facts.decisions, facts.listed, as_of, plan.list.skip_weeks))
+    frame = _added(frame, choose_offers(frame, _matched(bucket.offers, frame), plan, facts.rates, facts.digits, as_of))
+    frame = with_quotes(frame)
+    frame = _added(frame, pd.DataFrame({"is_pack_suspect": packs_differ(frame["title"], frame["offer_title"], frame["pack_quantity"])}))
+    counts = own_counts(frame, orders.counts, period_counts(bucket.returns, as_of, plan.returns.window_days))
+    frame = _added(frame, counts)
+    frame = _added(frame, return_risk(frame, counts, plan.returns))
+    frame = _added(frame, unit_economics(frame, prices, facts.schedules, plan, facts.rates, facts.digits))
+    frame = _added(frame, supplier_lateness(frame["supplier_id"], facts.lateness, plan.rules))
+    frame = _added(frame, score(frame, plan.score))
+
+    outcomes = rules.evaluate(frame, plan, facts.digits)
+    missing = rules.missing_facts(frame)
+    frame = _added(frame, pd.DataFrame({"verdict": pd.Series(rules.verdicts(outcomes, missing), dtype=frame["title"].dtype)}))
+    return Decided(
+        frame=frame,
+        reasons=rules.reasons(outcomes, len(frame)),
+        missing=pa.array(list(missing), type=pa.list_(pa.string())),
+        history=history,
+        repeats=_sum(merged.repeats, orders.repeats),
+        conflicts=merged.conflicts,
+        rejects_alone=rules.rejects_alone(outcomes, frame),
+    )
+
+
+def one_price_a_day(history: pd.DataFrame, from_orders: pd.DataFrame) -> pd.DataFrame:
+    """One price per product and day: the newest dump wins, within it a price list before own orders, then the lower price.
+
+    The lower price, since a mistake must not make a margin and since the order of rows must not matter.
+    """
+    columns = [*KEY, "date", "price_cents", "currency"]
+    newest = int(history["generation"].max()) if len(history) else 0
+    told = pd.concat(
+        [
+            history[[*columns, "generation"]].assign(own=0),
+            from_orders[columns].assign(generation=newest, own=1),
+        ],
+        ignore_index=True,
+    )
+    told["date"] = told["date"].astype("date32[pyarrow]")
+    told = told.sort_values([*KEY, "date", "generation", "own", "price_cents"], ascending=[True, True, True, False, True, True], kind="stable")
+    return told.drop_duplicates([*KEY, "date"])[columns].reset_index(drop=True)
+
+
+def _with_ordered_products(candidates: pd.DataFrame, ordered: pd.DataFrame) -> pd.DataFrame:
+    """Candidates of the dump, and those that only order lines name."""
+    known = pd.MultiIndex.from_frame(candidates[KEY])
+    more = conform(ordered[~pd.MultiIndex.from_frame(ordered[KEY]).isin(known)], CANDIDATES + ORIGIN)
+    both = pd.concat([candidates, more], ignore_index=True) if len(more) else candidates
+    return both.sort_values(KEY, kind="stable").reset_index(drop=True)
+
+
+def _placed(history: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    rows = pd.MultiIndex.from_frame(frame[KEY]).get_indexer(pd.MultiIndex.from_frame(history[KEY]))
+    return history.assign(row=rows)
+
+
+def _identity(frame: pd.DataFrame, facts: WeekFacts) -> pd.DataFrame:
+    """What the fee schedule and the rules need to know of the listing itself."""
+    regions = {code: market.vat_region or None for code, market in facts.marketplaces.items()}
+    stated = frame["fee_category"].notna()
+    return pd.DataFrame(
+        {
+            "is_gtin_invalid": gtins_invalid(frame["gtin"]),
+            "vat_region": frame["marketplace"].map(regions).astype(frame["title"].dtype),
+            "fee_category": frame["fee_category"].where(stated, frame["guessed_fees"]),
+            "is_fee_category_assumed": (~stated & frame["fee_category_assumed"].astype(bool)).astype("boolean"),
+        }
+    )
+
+
+def _matched(offers: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """Each offer with the position of its candidate (`row`); one without a marketplace serves every marketplace of its product."""
+    offers = offers.reset_index(drop=True)
+    places = frame[KEY].assign(row=np.arange(len(frame)))
+    bound = offers[offers["marketplace"].notna()].merge(places, on=KEY, how="inner")
+    free = offers[offers["marketplace"].isna()].drop(columns="marketplace").merge(places, on="product_id", how="inner")
+    joined = pd.concat([bound, free], ignore_index=True).reindex(columns=[*offers.columns, "row"])
+    # What an offer says, not where it stood, orders equal offers.
+    said = [name for name in offers.columns if name not in ("source", "file", "line", "byte_offset")]
+    joined = joined.sort_values(["row", *said], kind="stable").drop_duplicates(["row", *said]).reset_index(drop=True)
+    return joined.assign(offer_order=np.arange(len(joined)))
+
+
+def _added(frame: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
+    """The frame with a stage's columns; a stage's word replaces the raw one."""
+    return pd.concat([frame.drop(columns=[c for c in more.columns if c in frame.columns]), more], axis=1)
+
+
+def _sum(*counts: Mapping[str, int]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for part in counts:
+        for name, count in part.items():
+            total[name] = total.get(name, 0) + count
+    return total
