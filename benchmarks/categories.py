@@ -1,7 +1,8 @@
 """Hold the category gate against labelled listings: python benchmarks/categories.py FOLDER [TAXONOMY_FOLDER] [-LOCALE].
 
 FOLDER holds CSV files with the columns title, category_path, brand, cls, expected, allowed, stratum; TAXONOMY_FOLDER the Google
-product taxonomy as `taxonomy-with-ids.LOCALE.txt`; -LOCALE lists the disagreements of one. Targets: facts/category_study.md section 6.
+product taxonomy as `taxonomy-with-ids.LOCALE.txt`; -LOCALE lists the disagreements of one.
+Targets: facts/category_study.md section 6.
 """
 
 from __future__ import annotations

@@ -85,6 +85,7 @@ class Rules(_Frozen):
 
     landed_share_max: Share
     landed_share_suspect: Share
+    goods_share_suspect: Share
     gross_margin_min: Share
     net_margin_min: Share
     margin_hold_probability_min: Share
@@ -406,3 +407,18 @@ def _shown(path: Path) -> str:
         return path.resolve().relative_to(ROOT).as_posix()
     except ValueError:
         return path.name
+
+
+def plan_lines(plan: Plan) -> list[str]:
+    """The plan in force as `section.key = value`, one line each, with its hash."""
+    lines = [f"# sha256 {plan.digest()}"]
+
+    def walk(prefix: str, value: Any) -> None:
+        if isinstance(value, dict) and value:
+            for key, inner in value.items():
+                walk(f"{prefix}.{key}" if prefix else key, inner)
+        elif value is not None:
+            lines.append(f"{prefix} = {json.dumps(value, ensure_ascii=False)}")
+
+    walk("", plan.model_dump(mode="json", by_alias=True))
+    return lines

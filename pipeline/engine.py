@@ -24,7 +24,7 @@ class SerialExecutor(Executor):
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except BaseException as error:  # noqa: BLE001 - a future carries whatever its task raised
+        except BaseException as error:  # a future carries whatever its task raised
             if not isinstance(error, Exception):
                 raise
             future.set_exception(error)

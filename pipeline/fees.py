@@ -167,10 +167,7 @@ def _schedule(file: str, table: Mapping[str, Any], entry: Mapping[str, Any], dig
     where = f"{file}: schedule {entry.get('id', '(without id)')!r}"
     _refuse_keys(where, entry, _SCHEDULE_KEYS, {"id", "valid_from", "fallback_rate", "refund_share", "refund_cap", "source"})
     scale = 10 ** digits[table["currency"]]
-    lines = {
-        key: _line(f"{where}: {key}", key, line, scale)
-        for key, line in sorted(entry.get("lines", {}).items())
-    }
+    lines = {key: _line(f"{where}: {key}", key, line, scale) for key, line in sorted(entry.get("lines", {}).items())}
     return FeeSchedule(
         id=entry["id"],
         marketplace=table["code"],
@@ -196,7 +193,13 @@ def _line(where: str, key: str, line: Mapping[str, Any], scale: int) -> FeeLine:
     if any(bound <= 0 for bound in bounds) or list(bounds) != sorted(set(bounds)):
         raise PlanError(f"{where}: the steps {line.get('steps')} do not rise; write each upper bound once, lowest first")
     return FeeLine(
-        key, line["kind"], bounds, rates, round(line.get("minimum", 0) * scale), round(line.get("closing", 0) * scale), line["mark"]
+        key,
+        line["kind"],
+        bounds,
+        rates,
+        round(line.get("minimum", 0) * scale),
+        round(line.get("closing", 0) * scale),
+        line["mark"],
     )
 
 

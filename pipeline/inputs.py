@@ -69,7 +69,9 @@ def find_dump(data: store.DataFolder, dump: Path | None, week: str | None, sampl
         samples = _complete_dumps(SAMPLE)
         if samples:
             return samples[max(samples)], max(samples), True
-    raise NothingToDo(f"no complete dump in {data.dumps}; put one there in a folder named by its week, for example {data.dumps / '2026-W47'}")
+    raise NothingToDo(
+        f"no complete dump in {data.dumps}; put one there in a folder named by its week, for example {data.dumps / '2026-W47'}"
+    )
 
 
 def _complete_dumps(folder: Path) -> dict[str, Path]:
@@ -93,8 +95,7 @@ def _is_empty(data: store.DataFolder) -> bool:
 
 
 def _is_sample(data: store.DataFolder, week: str) -> bool:
-    current = data.current(week)
-    return current is not None and bool(json.loads((data.read_text(str((current / "run.json").relative_to(data.root)))) or "{}").get("sample"))
+    return bool((data.manifest(week) or {}).get("sample"))
 
 
 def gather(data: store.DataFolder, dump: Path, week: str, is_sample: bool) -> Inputs:

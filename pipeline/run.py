@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import time
 from collections import Counter
@@ -98,7 +97,7 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
     own_id = run_id(inputs, plan, {"top": top, "strict": options.strict}, before.name if before else None)
     current = data.current(inputs.week)
     if current is not None and current.name == own_id:
-        return Result(json.loads((data.read_text(str((current / "run.json").relative_to(data.root)))) or "{}"), current, is_new=False)
+        return Result(data.manifest(inputs.week) or {}, current, is_new=False)
 
     size = sum(bytes_ for bytes_, _ in inputs.digests.values())
     buckets = max(1, -(-size // _BUCKET_BYTES))
@@ -129,7 +128,7 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
     manifest = _manifest(inputs, plan, options, top, own_id, entries, lists, decided, out, data)
     manifest["unmatched_offers"] = unmatched.num_rows
     manifest["timings"] = clock.timings(workers)
-    store.write_bytes(out / "run.json", manifest_bytes(manifest))
+    store.keep_bytes(out / "run.json", manifest_bytes(manifest))
     if options.dry_run:
         return Result(manifest, None, is_new=True)
     if not inputs.is_sample:
@@ -259,7 +258,7 @@ def _write_set_aside(out: Path, reads: Sequence[ReadAnswer], decided: Sequence[D
             rows = spilled_set_aside(read.spills)
             found = by_file.get(read.report.file, [])
             for row in found:
-                row["raw"] = raw_record(files[read.report.file], named[read.report.source], int(row["byte_offset"]))
+                row["raw"] = raw_record(files[read.report.file], named[read.report.source], int(str(row["byte_offset"])))
             if found:
                 rows = pa.concat_tables([rows, pa.Table.from_pylist(found, schema=schema(SET_ASIDE))])
             sink.write(rows.sort_by([("line", "ascending")]))
@@ -354,5 +353,5 @@ def _keep_history(data: store.DataFolder, week: str, decided: Sequence[DecideAns
     with store.ParquetSink(path, columns) as sink:
         for answer in decided:
             sink.write(store.read_parquet(answer.history))
-    if sum(1 for answer in decided) and os.path.getsize(path):
+    if sum(1 for answer in decided) and path.stat().st_size:
         data.add_history(week, store.file_digest(path)[1], path)

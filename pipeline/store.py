@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -15,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import filelock
 import pyarrow as pa
@@ -191,7 +193,12 @@ class DataFolder:
     def sweep(self) -> None:
         """Remove what killed runs left behind; only the holder of the lock may call it."""
         with _written(self.root):
-            for folder in (self.root, self.root / "shortlists", *(self.root / "runs").glob("*"), *(self.root / "store").glob("*")):
+            for folder in (
+                self.root,
+                self.root / "shortlists",
+                *(self.root / "runs").glob("*"),
+                *(self.root / "store").glob("*"),
+            ):
                 if folder.is_dir():
                     for orphan in folder.glob(f"{TEMPORARY}*"):
                         _remove(orphan)
@@ -212,7 +219,7 @@ class DataFolder:
         if not pointer.is_symlink():
             return None
         # Only our own runs count: a link that leads elsewhere is not followed.
-        target = self.root / "runs" / week / os.readlink(pointer).rpartition("/")[2]
+        target = self.root / "runs" / week / pointer.readlink().name
         return target if (target / "run.json").is_file() else None
 
     def weeks(self) -> list[str]:
@@ -271,10 +278,10 @@ class DataFolder:
         folder = self.root / "store" / "history"
         return sorted(path for path in folder.glob("*.parquet") if path.name.split(".")[0] < before) if folder.is_dir() else []
 
-    def read_text(self, name: str) -> str | None:
-        """A small text file of the data folder (`run.json` of a run, a decisions file), or none."""
-        path = self.root / name
-        return path.read_text(encoding="utf-8") if path.is_file() else None
+    def manifest(self, week: str) -> dict[str, Any] | None:
+        """`run.json` of the week's list in force, or none."""
+        folder = self.current(week)
+        return json.loads((folder / "run.json").read_text(encoding="utf-8")) if folder is not None else None
 
 
 def _remove(path: Path) -> None:
@@ -284,7 +291,7 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def keep_bytes(path: Path, content: bytes) -> None:
     """A small file inside a folder that is not yet committed."""
     with _written(path):
         path.write_bytes(content)

@@ -410,7 +410,5 @@ INSIDE = {"return_rate": "return_rate_mean"}
 
 def conform(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
     """The frame with exactly these columns and types; what it lacks is missing."""
-    arrays = [
-        pa.array(frame[c.name], type=c.type, from_pandas=True) if c.name in frame else pa.nulls(len(frame), c.type) for c in columns
-    ]
+    arrays = [pa.array(frame[c.name], type=c.type, from_pandas=True) if c.name in frame else pa.nulls(len(frame), c.type) for c in columns]
     return to_frame(pa.table(arrays, schema=schema(columns)))

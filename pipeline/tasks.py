@@ -17,8 +17,8 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline import store
-from pipeline.config import CONFIGS, Plan, SourceFacts, load_configs
 from pipeline.calendar import day_number
+from pipeline.config import CONFIGS, Plan, SourceFacts, load_configs
 from pipeline.fees import parse_schedules
 from pipeline.ingest.dump import DumpFile, FileReport, ReadContext, read_file
 from pipeline.ingest.sources import Source, load_sources
@@ -178,9 +178,12 @@ def decide_task(task: DecideTask) -> DecideAnswer:
 
 def spilled(spills: Iterable[tuple[str, Path]], name: str, bucket: int = 0) -> pa.Table:
     """The rows of a table in one bucket, over all its spills in their order."""
-    parts = [store.read_spill(path, bucket) for table, path in spills if table == name]
     columns = DUMP_TABLES[name]
-    return pa.concat_tables([part.select([c.name for c in columns]) for part in parts]) if parts else empty(columns)
+    # Parquet knows no seconds: the cast brings instants back to them.
+    parts = [
+        store.read_spill(path, bucket).select([c.name for c in columns]).cast(schema(columns)) for table, path in spills if table == name
+    ]
+    return pa.concat_tables(parts) if parts else empty(columns)
 
 
 def _bucket(task: DecideTask) -> Bucket:
@@ -237,5 +240,3 @@ def _gathered(work: Path, plan: Plan, as_of: dt.date) -> WeekFacts:
         listed=to_frame(store.read_parquet(work / "facts-listed.parquet")),
         lateness=to_frame(store.read_parquet(work / "facts-lateness.parquet")),
     )
-
-

@@ -124,14 +124,17 @@ def one_price_a_day(history: pd.DataFrame, from_orders: pd.DataFrame) -> pd.Data
         ignore_index=True,
     )
     told["date"] = told["date"].astype("date32[pyarrow]")
-    told = told.sort_values([*KEY, "date", "generation", "own", "price_cents"], ascending=[True, True, True, False, True, True], kind="stable")
+    told = told.sort_values(
+        [*KEY, "date", "generation", "own", "price_cents"], ascending=[True, True, True, False, True, True], kind="stable"
+    )
     return told.drop_duplicates([*KEY, "date"])[columns].reset_index(drop=True)
 
 
 def _with_ordered_products(candidates: pd.DataFrame, ordered: pd.DataFrame) -> pd.DataFrame:
     """Candidates of the dump, and those that only order lines name."""
     known = pd.MultiIndex.from_frame(candidates[KEY])
-    more = conform(ordered[~pd.MultiIndex.from_frame(ordered[KEY]).isin(known)], CANDIDATES + ORIGIN)
+    unknown = known.get_indexer(pd.MultiIndex.from_frame(ordered[KEY])) < 0
+    more = conform(ordered[unknown], CANDIDATES + ORIGIN)
     both = pd.concat([candidates, more], ignore_index=True) if len(more) else candidates
     return both.sort_values(KEY, kind="stable").reset_index(drop=True)
 

@@ -91,9 +91,7 @@ class _Reader(ast.NodeVisitor):
     def visit_Import(self, node: ast.Import) -> None:
         for alias in node.names:
             self._imported(alias.name, node.lineno)
-            self.aliases[alias.asname or alias.name.partition(".")[0]] = (
-                alias.name if alias.asname else alias.name.partition(".")[0]
-            )
+            self.aliases[alias.asname or alias.name.partition(".")[0]] = alias.name if alias.asname else alias.name.partition(".")[0]
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
         base = node.module or ""
@@ -153,12 +151,7 @@ class _Reader(ast.NodeVisitor):
             self._opened(node, ".open", None)
         elif method == "replace" and len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], ast.Dict):
             self._deed(WRITE, node, ".replace(target)")  # a text's replace takes two, a frame's a dict
-        elif (
-            method == "rename"
-            and len(node.args) == 1
-            and not node.keywords
-            and not isinstance(node.args[0], (ast.Constant, ast.Dict))
-        ):
+        elif method == "rename" and len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], (ast.Constant, ast.Dict)):
             self._deed(WRITE, node, ".rename(target)")  # a column's takes a plain name, a frame's columns=
         elif method in TO_TEXT and (node.args or {"path_or_buf", "path", "buf"} & {k.arg for k in node.keywords}):
             self._deed(WRITE, node, f".{method}")
@@ -186,9 +179,7 @@ class _Reader(ast.NodeVisitor):
             self._deed(WRITE, node, name)
 
     def _os_open(self, node: ast.Call) -> None:
-        used = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)} | {
-            n.id for n in ast.walk(node) if isinstance(n, ast.Name)
-        }
+        used = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)} | {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
         self._deed(WRITE if used & WRITING_FLAGS else READ, node, "os.open")
 
     def _shell(self, node: ast.Call, name: str) -> None:

@@ -32,9 +32,7 @@ class Aside:
         raw = record if record is not None else self._lines.record(line)
         parses = bool(fault.column) or fault.kind == "second_header"
         text = mask(raw, self._personal, self._report.separator, parses)
-        self._rows.append(
-            (block.first_line + line, int(block.starts[line]), fault.column or None, fault.kind, fault.message, text)
-        )
+        self._rows.append((block.first_line + line, int(block.starts[line]), fault.column or None, fault.kind, fault.message, text))
         counts = self._report.set_aside
         counts[fault.kind] = counts.get(fault.kind, 0) + 1
 
@@ -59,9 +57,7 @@ def mask(record: bytes, personal: frozenset[int], separator: str, parses: bool) 
         cells = next(csv.reader([text], delimiter=separator), [])
     except csv.Error:
         return HIDDEN
-    return separator.join(
-        HIDDEN if place in personal and cell else _quoted(cell, separator) for place, cell in enumerate(cells)
-    )
+    return separator.join(HIDDEN if place in personal and cell else _quoted(cell, separator) for place, cell in enumerate(cells))
 
 
 def _quoted(cell: str, separator: str) -> str:

@@ -211,9 +211,7 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _raw_blocks(
-    path: Path, opening: Opening, digest: _Hash | None, skip: int, name: str = ""
-) -> Iterator[tuple[bytes, int, bool]]:
+def _raw_blocks(path: Path, opening: Opening, digest: _Hash | None, skip: int, name: str = "") -> Iterator[tuple[bytes, int, bool]]:
     """Bytes cut at line ends, the place where they begin, and whether the last line had no end (one is put there)."""
     with path.open("rb") as stream:
         rest: list[bytes] = []
@@ -225,9 +223,7 @@ def _raw_blocks(
                 rest.append(chunk)
                 waiting += len(chunk)
                 if waiting > LONGEST_LINE:
-                    raise DumpError(
-                        f"{name or path.name}: a line of more than 64 MB; is this a text file with one record a line?"
-                    )
+                    raise DumpError(f"{name or path.name}: a line of more than 64 MB; is this a text file with one record a line?")
                 continue
             data = b"".join([*rest, chunk[:cut]])
             rest, waiting = [chunk[cut:]], len(chunk) - cut

@@ -80,9 +80,7 @@ def drop_missing(array: pa.Array, tokens: tuple[str, ...]) -> pa.Array:
     """Empty cells, and cells that hold one of the tokens, as null."""
     filled = np.diff(raw_parts(array)[0]) > 0
     if tokens:
-        filled &= ~pc.fill_null(pc.is_in(array, value_set=pa.array(list(tokens), pa.string())), False).to_numpy(
-            zero_copy_only=False
-        )
+        filled &= ~pc.fill_null(pc.is_in(array, value_set=pa.array(list(tokens), pa.string())), False).to_numpy(zero_copy_only=False)
     if array.null_count:
         filled &= array.is_valid().to_numpy(zero_copy_only=False)
     if filled.all():

@@ -59,9 +59,7 @@ class Converter:
                 raise DumpError(f"{self.file}: currency '{code}' is not in the plan; declare it there or send another file")
         if "marketplace" in self.constants and self.places.market(self.constants["marketplace"]) < 0:
             raise DumpError(f"{self.file}: marketplace '{self.constants['marketplace']}' is not in the plan; declare it there")
-        named = (
-            self.match.currencies or stated or "currency" in self.match.columns or self.source.currency_from == "marketplace"
-        )
+        named = self.match.currencies or stated or "currency" in self.match.columns or self.source.currency_from == "marketplace"
         has_money = any(rule.kind in {"money", "cost"} for rule in self.source.columns.values())
         if self.has_currency and has_money and not named:
             raise DumpError(f"{self.file}: no column says the currency; declare `currency` for {self.source.name} in the plan")

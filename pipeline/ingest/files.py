@@ -71,6 +71,7 @@ def _refuse_unfinished(name: str) -> None:
     if name.lower().endswith(_UNFINISHED):
         raise DumpError(f"{name}: still being uploaded; wait for the upload to finish, then run again")
 
+
 def path_values(patterns: Mapping[str, str], file: str) -> dict[str, str]:
     """What a source takes from a file's path inside the dump.
 

@@ -99,9 +99,7 @@ def encodings(source: Source, context: ReadContext) -> tuple[str, ...]:
     if not declared:
         return source.file.encodings
     if not is_codec(declared):
-        raise PlanError(
-            f"encoding '{declared}' of {source.name}: no encoding that can be read by lines (wanted gb18030, cp1252 ...)"
-        )
+        raise PlanError(f"encoding '{declared}' of {source.name}: no encoding that can be read by lines (wanted gb18030, cp1252 ...)")
     return (declared,)
 
 
@@ -189,6 +187,4 @@ def _encoding(file: DumpFile, opening: Opening, source: Source, first: _First, c
     for codec in ("utf-8", *declared):
         if decodes(file.path, codec, opening):
             return codec
-    raise DumpError(
-        f"{file.name}: neither UTF-8 nor {', '.join(declared)}; declare its true `encoding` for {source.name} in the plan"
-    )
+    raise DumpError(f"{file.name}: neither UTF-8 nor {', '.join(declared)}; declare its true `encoding` for {source.name} in the plan")

@@ -60,8 +60,12 @@ def scale(number: Decimal, digits: int, rounded: bool) -> int | None:
     return int(whole) if rounded or whole == scaled else None
 
 
-def plain(values: pa.Array, decimals: int) -> tuple[np.ndarray, np.ndarray]:
-    """The plain numbers (digits, at most `decimals` after a point) as float64, and a mask of where they are."""
+def plain(values: pa.Array, decimals: int, form: NumberForm) -> tuple[np.ndarray, np.ndarray]:
+    """The plain numbers (digits, at most `decimals` after a point) as float64, and a mask of where they are.
+
+    Where a comma is the decimal sign a point means something else, so only whole numbers are plain there.
+    """
+    decimals = decimals if form.decimal == "." else 0
     numbers = np.zeros(len(values))
     valid = values.is_valid().to_numpy(zero_copy_only=False)
     lengths = np.diff(raw_parts(values)[0])
@@ -100,17 +104,17 @@ def _plain_by_pattern(values: pa.Array, decimals: int) -> tuple[np.ndarray, np.n
     return numbers, mask
 
 
-def parse_scaled(values: pa.Array, digits: int, slow: Callable[[str], int | None]) -> tuple[np.ndarray, np.ndarray]:
+def parse_scaled(values: pa.Array, digits: int, form: NumberForm, slow: Callable[[str], int | None]) -> tuple[np.ndarray, np.ndarray]:
     """Whole steps of 10**-digits as int64, and where they fit; `slow` is asked for what is not plain."""
-    numbers, fits = plain(values, digits)
+    numbers, fits = plain(values, digits, form)
     scaled = np.rint(numbers * 10**digits).astype(np.int64)
     fits = _fill(values, scaled, fits, slow)
     return scaled, fits
 
 
-def parse_reals(values: pa.Array, slow: Callable[[str], float | None]) -> tuple[np.ndarray, np.ndarray]:
+def parse_reals(values: pa.Array, form: NumberForm, slow: Callable[[str], float | None]) -> tuple[np.ndarray, np.ndarray]:
     """Float64, and where they fit; `slow` is asked for what is not plain."""
-    numbers, fits = plain(values, 15)
+    numbers, fits = plain(values, 15, form)
     numbers = numbers.copy()
     fits = _fill(values, numbers, fits, slow)
     return numbers, fits

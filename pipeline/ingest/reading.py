@@ -205,10 +205,7 @@ class FileReading:
         for name, value in self.constants.items():
             columns[name] = pa.repeat(pa.scalar(value), chunk.rows).cast(self.schema.field(name).type)
         arrays = [columns.get(entry.name, pa.nulls(chunk.rows, entry.type)) for entry in self.schema]
-        arrays = [
-            array if array.type == entry.type else array.cast(entry.type)
-            for array, entry in zip(arrays, self.schema, strict=True)
-        ]
+        arrays = [array if array.type == entry.type else array.cast(entry.type) for array, entry in zip(arrays, self.schema, strict=True)]
         table = pa.Table.from_arrays(arrays, schema=self.schema)
         return table if used.all() else table.filter(pa.array(used))
 

@@ -58,15 +58,12 @@ def recognise(header: Sequence[str], sources: Sequence[Source], file: str = "the
         raise DumpError(no_source(header, sources, file))
     ranked = sorted(fitting, key=_strength, reverse=True)
     if len(ranked) > 1 and _strength(ranked[0]) == _strength(ranked[1]):
-        raise DumpError(
-            f"{file}: fits two sources, {ranked[0].source.name} and {ranked[1].source.name}; tell them apart under [recognise]"
-        )
+        raise DumpError(f"{file}: fits two sources, {ranked[0].source.name} and {ranked[1].source.name}; tell them apart under [recognise]")
     best = ranked[0]
     if best.source.recognise.unknown == "refuse" and best.unused:
         known = [name for rule in best.source.columns.values() for name in rule.headers]
         raise DumpError(
-            f"{file}: unknown column '{best.unused[0]}' for {best.source.name}{nearest(best.unused[0], known)}"
-            f" (known: {', '.join(known)})"
+            f"{file}: unknown column '{best.unused[0]}' for {best.source.name}{nearest(best.unused[0], known)} (known: {', '.join(known)})"
         )
     return best
 

@@ -206,7 +206,8 @@ def _load(path: Path) -> Source:
 
 
 def _first_fault(error: ValidationError) -> str:
-    fault = error.errors()[0]
+    # A misspelt key is both unknown and missing: the unknown one tells more.
+    fault = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     *place, key = [str(step) for step in fault["loc"]] or [""]
     where = f" in [{'.'.join(place)}]" if place else ""
     if fault["type"] == "extra_forbidden":

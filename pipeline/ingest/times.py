@@ -68,5 +68,3 @@ def to_days(text: str) -> tuple[int, int] | None:
     if found[3]:
         low, high = -(-low // 24), -(-high // 24)
     return (low, high) if low <= high else None
-
-

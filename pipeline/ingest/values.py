@@ -140,7 +140,7 @@ def _scaled(values: pa.Array, digits: int, form: NumberForm, rule: ColumnRule, l
         number = to_decimal(text, form)
         return None if number is None else scale(number, digits, rule.round)
 
-    numbers, fits = parse_scaled(values, digits, slow)
+    numbers, fits = parse_scaled(values, digits, form, slow)
     fits &= numbers >= lowest
     return _zero(values, numbers, fits, rule, pa.int64())
 
@@ -150,12 +150,12 @@ def _real(values: pa.Array, rule: ColumnRule, form: NumberForm) -> Parsed:
         number = to_decimal(text, form)
         return None if number is None or number < 0 else float(number)
 
-    numbers, fits = parse_reals(values, slow)
+    numbers, fits = parse_reals(values, form, slow)
     return _zero(values, numbers, fits, rule, pa.float64())
 
 
 def _fraction(values: pa.Array, rule: ColumnRule, form: NumberForm) -> Parsed:
-    numbers, fits = parse_reals(values, lambda text: to_fraction(text, form, rule.unit))
+    numbers, fits = parse_reals(values, form, lambda text: to_fraction(text, form, rule.unit))
     if rule.unit == "percent":
         bare = ~matches(values, "[%％]")
         numbers[bare] = numbers[bare] / 100
@@ -185,7 +185,7 @@ def _measure(values: pa.Array, rule: ColumnRule, form: NumberForm) -> Parsed:
         # Divided by the factor that is applied to the whole column below.
         return None if number is None else float(number * (Decimal(units[found[2].lower()]) / factor if found[2] else 1))
 
-    numbers, fits = parse_reals(values, slow)
+    numbers, fits = parse_reals(values, form, slow)
     numbers = numbers * float(factor)
     return _zero(values, numbers, fits & (numbers >= 0), rule, pa.float64())
 
@@ -226,9 +226,7 @@ def _timestamp(values: pa.Array, rule: ColumnRule, _: NumberForm) -> Parsed:
         try:
             times = pc.cast(values, pa.timestamp("s"))
             years = pc.drop_null(pc.year(times)).to_numpy()
-            if pc.all(
-                pc.fill_null(pc.and_(pc.greater_equal(years, YEARS[0]), pc.less_equal(years, YEARS[-1])), True)
-            ).as_py():
+            if not years.size or YEARS[0] <= years.min() <= years.max() <= YEARS[-1]:
                 return times, _all(values)
         except pa.ArrowInvalid:
             pass

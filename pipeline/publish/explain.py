@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -83,13 +84,17 @@ def explained_text(told: Mapping[str, Any], ranks: Mapping[str, int | None]) -> 
     for reason in row.get("reasons", []):
         if reason["rule"] == "diversified_out":
             lines.append(f"  warn   diversified_out: the list already holds {reason['detail']}")
-    lines += ["", f"one order at the current price ({currency}, fees {row.get('fee_schedule', 'unknown')}, {row.get('fee_category', '')})"]
+    lines += [
+        "",
+        f"one order at the current price ({currency}, fees {row.get('fee_schedule', 'unknown')}, {row.get('fee_category', '')})",
+    ]
     for words, amount in told["waterfall"]:
         lines.append(f"  {words:<34} {_amount(amount):>12}")
     lines.append(f"  {'net profit':<34} {_amount(row.get('net_profit')):>12}   {_share(row.get('net_margin'))} of the price")
     lines.append(
-        f"  over the next 28 days: expected {_amount(row.get('net_profit_expected'))}, worst tenth below {_amount(row.get('net_profit_p10'))}, "
-        f"best tenth above {_amount(row.get('net_profit_p90'))}; one return costs {_amount(row.get('cash_lost_per_return'))}"
+        f"  over the next 28 days: expected {_amount(row.get('net_profit_expected'))}, worst tenth below "
+        f"{_amount(row.get('net_profit_p10'))}, best tenth above {_amount(row.get('net_profit_p90'))}; one return costs "
+        f"{_amount(row.get('cash_lost_per_return'))}"
     )
     lines.append(
         f"  gross margin {_share(row.get('gross_margin'))} (after referral), {_share(row.get('gross_margin_goods'))} (goods only), "
@@ -101,8 +106,8 @@ def explained_text(told: Mapping[str, Any], ranks: Mapping[str, int | None]) -> 
     )
     lines += ["", "evidence"]
     lines.append(
-        f"  price: {row.get('price_evidence', 'none')}; now {_amount(row.get('price'))}, gate {_amount(row.get('gate_price'))}; last 90 days "
-        f"{_amount(row.get('price_p05'))} .. {_amount(row.get('price_p50'))} .. {_amount(row.get('price_p95'))}; next 28 days "
+        f"  price: {row.get('price_evidence', 'none')}; now {_amount(row.get('price'))}, gate {_amount(row.get('gate_price'))}; "
+        f"last 90 days {_amount(row.get('price_p05'))} .. {_amount(row.get('price_p50'))} .. {_amount(row.get('price_p95'))}; next 28 days "
         f"{_amount(row.get('price_forecast_p05'))} .. {_amount(row.get('price_forecast_p50'))} .. {_amount(row.get('price_forecast_p95'))}"
     )
     lines.append(
@@ -111,8 +116,8 @@ def explained_text(told: Mapping[str, Any], ranks: Mapping[str, int | None]) -> 
     )
     measured = f"{row['return_orders']} mature orders" if row.get("return_orders") else "not measured, category prior"
     lines.append(
-        f"  returns: {_share(row.get('return_rate'))} (90 %: {_share(row.get('return_rate_low'))} .. {_share(row.get('return_rate_high'))}), "
-        f"evidence {row.get('return_evidence', '')}, {measured}"
+        f"  returns: {_share(row.get('return_rate'))} (90 %: {_share(row.get('return_rate_low'))} .. "
+        f"{_share(row.get('return_rate_high'))}), evidence {row.get('return_evidence', '')}, {measured}"
     )
     backups = ", ".join(row.get("backup_suppliers", [])) or "none"
     lines.append(
@@ -131,7 +136,7 @@ def explained_text(told: Mapping[str, Any], ranks: Mapping[str, int | None]) -> 
 
 def _plain(value: Any) -> float | None:
     number = float(value)
-    return None if number != number else number
+    return None if math.isnan(number) else number
 
 
 def _minus(value: float | None) -> float | None:

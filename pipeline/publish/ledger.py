@@ -10,7 +10,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config import Marketplace
-from pipeline.tables import DECISIONS, INSIDE, LIST_OF_TEXT, MONEY_COLUMNS, REASONS, YUAN_COLUMNS, real_series, schema, text, whole
+from pipeline.tables import (
+    DECISIONS,
+    INSIDE,
+    LIST_OF_TEXT,
+    MONEY_COLUMNS,
+    REASONS,
+    YUAN_COLUMNS,
+    real_series,
+    schema,
+    text,
+    to_frame,
+    whole,
+)
 
 _ASSUMED = {
     "is_label_assumed": "label_assumed",
@@ -57,8 +69,6 @@ def publish_frame(
 def inside_frame(table: pa.Table, digits: Mapping[str, int]) -> pd.DataFrame:
     """Published rows as the frame that rules read: the way back, for `explain`."""
     plain = [c.name for c in DECISIONS if c.type not in (REASONS, LIST_OF_TEXT)]
-    from pipeline.tables import to_frame  # noqa: PLC0415
-
     frame = to_frame(table.select(plain))
     scale = _scale(frame, digits)
     for name in MONEY_COLUMNS:
@@ -76,8 +86,10 @@ def _scale(frame: pd.DataFrame, digits: Mapping[str, int]) -> np.ndarray:
 
 def _words(cells: pd.Series) -> pa.Array:
     """Cells of words with a blank between as lists; an empty list where missing."""
-    return pc.split_pattern(pa.array(cells.fillna(""), pa.string()), " ") if not len(cells) else pa.array(
-        [str(cell).split() if pd.notna(cell) else [] for cell in cells], LIST_OF_TEXT
+    return (
+        pc.split_pattern(pa.array(cells.fillna(""), pa.string()), " ")
+        if not len(cells)
+        else pa.array([str(cell).split() if pd.notna(cell) else [] for cell in cells], LIST_OF_TEXT)
     )
 
 

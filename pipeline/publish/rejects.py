@@ -55,7 +55,15 @@ def _counted(table: pa.Table) -> list[dict[str, Any]]:
             for sample in nearest
         ]
         only = sum(1 for row in part["row"].to_pylist() if row in alone) if group["severity"] == "reject" else 0
-        entries.append({"rule": group["rule"], "severity": group["severity"], "count": group["row_count"], "alone": only, "nearest": samples})
+        entries.append(
+            {
+                "rule": group["rule"],
+                "severity": group["severity"],
+                "count": group["row_count"],
+                "alone": only,
+                "nearest": samples,
+            }
+        )
     order = {"reject": 0, "review": 1, "warn": 2}
     return sorted(entries, key=lambda entry: (order[entry["severity"]], -entry["count"], entry["rule"]))
 
@@ -64,7 +72,13 @@ def _set_aside(run: Path) -> list[dict[str, Any]]:
     table = store.read_parquet(run / "set_aside.parquet")
     grouped = table.group_by(["file", "kind"]).aggregate([("line", "count"), ("line", "min"), ("message", "min")]).to_pylist()
     entries = [
-        {"file": g["file"], "kind": g["kind"], "count": g["line_count"], "first_line": g["line_min"], "message": g["message_min"]}
+        {
+            "file": g["file"],
+            "kind": g["kind"],
+            "count": g["line_count"],
+            "first_line": g["line_min"],
+            "message": g["message_min"],
+        }
         for g in grouped
     ]
     return sorted(entries, key=lambda entry: (-entry["count"], entry["file"], entry["kind"]))

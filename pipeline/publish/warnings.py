@@ -51,7 +51,5 @@ def supplier_questions(decisions: Path) -> list[dict[str, object]]:
         if "freight_scope_unknown" in flags:
             asks = found.setdefault(supplier, {})
             asks["how far its freight reaches"] = asks.get("how far its freight reaches", 0) + 1
-    entries = [
-        {"supplier_id": supplier, "asks": sorted(asks), "products": max(asks.values())} for supplier, asks in found.items() if asks
-    ]
+    entries = [{"supplier_id": supplier, "asks": sorted(asks), "products": max(asks.values())} for supplier, asks in found.items() if asks]
     return sorted(entries, key=lambda entry: (-int(str(entry["products"])), str(entry["supplier_id"])))

@@ -168,7 +168,7 @@ class BrandBook:
     unbranded: frozenset[str]
     prefixes: tuple[tuple[str, ...], ...]
     suffixes: frozenset[str]
-    compatible: frozenset[str]
+    compatible: frozenset[tuple[str, ...]]
     by: frozenset[str]
 
     def state(self, cell: str | None) -> tuple[str, str, Brand | None]:
@@ -232,7 +232,7 @@ def compile_brands(tokens: Table, brands: Table) -> BrandBook:
         unbranded,
         tuple(tuple(words_of(t)) for t in tokens.texts("prefixes")),
         frozenset(w for t in tokens.texts("suffixes") for w in words_of(t)),
-        frozenset(singular(w) for t in tokens.texts("compatible") for w in words_of(t)),
+        frozenset(phrase_of(t) for t in tokens.texts("compatible")),
         frozenset(singular(w) for t in tokens.texts("by") for w in words_of(t)),
     )
     column: dict[str, Brand] = {}
@@ -267,11 +267,12 @@ _AFTER, _BEFORE = 3, 2
 
 @dataclass(frozen=True)
 class TitleWord:
-    """A word of the title list: its department (`goods` never blocks) and whether it counts alone."""
+    """A word of the title list: its department (`goods` never blocks), whether it counts alone, even for a thing to wear."""
 
     text: str
     department: str
     is_hard: bool
+    is_wearable: bool = False
 
 
 @dataclass(frozen=True)
@@ -390,7 +391,11 @@ class TitleScanner:
         # Longest first: a name inside a longer one is not a second brand.
         inner = {(b, e) for b, e, _ in found for b2, e2, _ in found if (b2, -e2) != (b, -e) and b2 <= b and e <= e2}
         kept = {
-            TitleBrand(brand, begin > 0 and ones[begin - 1] in book.compatible, begin == 0 or ones[begin - 1] in book.by)
+            TitleBrand(
+                brand,
+                any(ones[max(begin - n, 0) : begin] in book.compatible for n in (1, 2)),
+                begin == 0 or ones[begin - 1] in book.by,
+            )
             for begin, end, brand in found
             if (begin, end) not in inner
         }
@@ -404,11 +409,11 @@ def compile_lexicon(table: Table) -> Lexicon:
     endings, cjk, units = [], [], {}
     for department in (*TITLE_DEPARTMENTS, "goods"):
         own = table.table(department)
-        own.check(["hard", "soft", "endings", "cjk", "units"])
-        for key in ("hard", "soft"):
+        own.check(["hard", "soft", "wearable", "endings", "cjk", "units"])
+        for key in ("hard", "soft", "wearable"):
             for text in own.texts(key):
                 phrase = phrase_of(text)
-                if phrases.setdefault(phrase, word := TitleWord(text, department, key == "hard")) != word:
+                if phrases.setdefault(phrase, word := TitleWord(text, department, key != "soft", key == "wearable")) != word:
                     raise own.error(key, f"{text!r} stands there twice")
         endings += [(plain(t), TitleWord(t, department, True)) for t in own.texts("endings")]
         cjk += [(plain(t), TitleWord(t, department, True)) for t in own.texts("cjk")]

@@ -49,53 +49,6 @@ RETURN_CLASSES = frozenset(
         "other",
     }
 )
-# facts/fees.md section 1.
-FEE_CATEGORIES = frozenset(
-    {
-        "everything_else",
-        "amazon_device_accessories",
-        "appliances_compact",
-        "appliances_full_size",
-        "automotive_powersports",
-        "baby",
-        "backpacks_handbags_luggage",
-        "base_equipment_power_tools",
-        "beauty_health_personal_care",
-        "books",
-        "business_industrial_scientific",
-        "clothing_accessories",
-        "computers",
-        "consumer_electronics",
-        "dvd",
-        "electronics_accessories",
-        "eyewear",
-        "fine_art",
-        "footwear",
-        "furniture",
-        "gift_cards",
-        "grocery_gourmet",
-        "home_kitchen",
-        "jewelry",
-        "lawn_garden",
-        "lawn_mowers_snow_throwers",
-        "mattresses",
-        "merchant_fulfilled_services",
-        "music",
-        "musical_instruments_av",
-        "office_products",
-        "pet_supplies",
-        "pet_veterinary_diets",
-        "software",
-        "sports_outdoors",
-        "tires",
-        "tools_home_improvement",
-        "toys_games",
-        "video",
-        "video_game_consoles",
-        "video_games_accessories",
-        "watches",
-    }
-)
 # The return prior follows what the goods are, where that is known better than from the root.
 _RETURN_BY_DEPARTMENT = {
     "electronics": "consumer_electronics",
@@ -190,7 +143,7 @@ class CategoryPolicy:
 
     `licence` is for a licence or an accessory brand in the title of apparel; `no_category` for a blank path or an unknown
     root ("pass" lets a row through when its title has no restricted word at all); `mismatch` for a harmless category with a
-    title that says otherwise. `authorised_brands` soften an apparel rejection to a review; `known_brands` are the seller's own additions.
+    title that says otherwise. `authorised_brands` soften an apparel rejection to a review; `known_brands` are the seller's own.
     """
 
     electronics: str = "reject"
@@ -249,14 +202,15 @@ def compile_rules(tables: Mapping[str, Mapping[str, Any]]) -> CategoryRules:
         problem = "unknown file" if name in tables else "missing"
         raise PlanError(f"configs/categories/{name}.toml: {problem}; wanted: {', '.join(_FILES)}")
     top = {name: Table(name, "", tables[name]) for name in _FILES}
-    roots, prefixes = _compile_roots(top["roots"])
+    fee_categories = frozenset(top["fees"].texts("categories")) | {"everything_else"}
+    roots, prefixes = _compile_roots(top["roots"], fee_categories)
     keys = frozenset(root.key for root in roots.values()) | {"unknown"}
 
     def segment_rule(table: Table) -> SegmentRule:
         department = table.text("department", {*DEPARTMENTS, "pet", "costume"} - {"other", "unknown"})
         return SegmentRule(
             department,
-            kind=table.text("kind", {"", "supplements", "smartwatch"}, ""),
+            kind=table.text("kind", {"", "supplements", "smartwatch", "clear"}, ""),
             under=frozenset(table.texts("under", keys)),
             not_under=frozenset(table.texts("not_under", keys)),
         )
@@ -266,7 +220,7 @@ def compile_rules(tables: Mapping[str, Mapping[str, Any]]) -> CategoryRules:
         return SegmentRule("", cancels=cancels, reach=table.text("reach", {"segment", "above", "below"}, "segment"))
 
     def fee_rule(table: Table) -> SegmentRule:
-        return SegmentRule(table.text("category", FEE_CATEGORIES), under=frozenset(table.texts("under", keys)))
+        return SegmentRule(table.text("category", fee_categories), under=frozenset(table.texts("under", keys)))
 
     return CategoryRules(
         digest=hashlib.sha256(json.dumps(tables, sort_keys=True, ensure_ascii=False).encode()).hexdigest(),
@@ -274,13 +228,13 @@ def compile_rules(tables: Mapping[str, Mapping[str, Any]]) -> CategoryRules:
         prefixes=prefixes,
         segments=_compile_matcher(top["segments"], "segment", ("department", "kind", "under", "not_under"), segment_rule),
         traps=_compile_matcher(top["traps"], "trap", ("cancels", "reach"), trap_rule),
-        fees=_compile_matcher(top["fees"], "fee", ("category", "under"), fee_rule),
+        fees=_compile_matcher(top["fees"], "fee", ("category", "under"), fee_rule, ("categories",)),
         lexicon=compile_lexicon(top["title_words"]),
         brands=compile_brands(top["brand_tokens"], top["brands"]),
     )
 
 
-def _compile_roots(top: Table) -> tuple[dict[tuple[str, ...], Root], frozenset[tuple[str, ...]]]:
+def _compile_roots(top: Table, fee_categories: frozenset[str]) -> tuple[dict[tuple[str, ...], Root], frozenset[tuple[str, ...]]]:
     top.check(["root", "prefixes"])
     roots: dict[tuple[str, ...], Root] = {}
     keys: set[str] = set()
@@ -300,7 +254,7 @@ def _compile_roots(top: Table) -> tuple[dict[tuple[str, ...], Root], frozenset[t
                     key,
                     table.text("department", {*DEPARTMENTS, "mixed"}),
                     table.text("return_class", RETURN_CLASSES),
-                    table.text("fee_category", FEE_CATEGORIES),
+                    table.text("fee_category", fee_categories),
                     frozenset(table.texts("cancels", DEPARTMENTS)),
                     frozenset(table.texts("quiet", DEPARTMENTS)),
                     decides,
@@ -313,8 +267,10 @@ def _compile_roots(top: Table) -> tuple[dict[tuple[str, ...], Root], frozenset[t
     return roots, frozenset(map(_root_key, prefixes.texts("names")))
 
 
-def _compile_matcher(top: Table, name: str, keys: tuple[str, ...], make: Callable[[Table], SegmentRule]) -> SegmentMatcher:
-    top.check([name])
+def _compile_matcher(
+    top: Table, name: str, keys: tuple[str, ...], make: Callable[[Table], SegmentRule], others: tuple[str, ...] = ()
+) -> SegmentMatcher:
+    top.check([name, *others])
     words: list[tuple[tuple[str, ...], int]] = []
     stems: list[tuple[str, int]] = []
     exact: dict[tuple[str, ...], tuple[int, ...]] = {}
@@ -371,7 +327,7 @@ class _PathReader:
             department = "unknown"
         fee, fee_at = finder.fee()
         return_class = root.return_class if root else "other"
-        if not (department == "electronics" and root and root.department == "electronics"):
+        if kind != "supplements" and not (department == "electronics" and root and root.department == "electronics"):
             return_class = _RETURN_BY_DEPARTMENT.get(department, return_class)
         elif any("computer" in word or "laptop" in word for s in segments for word in words_of(s)):
             return_class = "computers"
@@ -466,14 +422,13 @@ class _Finding:
     evidence: str
 
 
-def _judge(
-    path: PathFacts, brand: tuple[str, str, str], hits: TitleHits, policy: CategoryPolicy, authorised: frozenset[str]
-) -> _Finding:
+def _judge(path: PathFacts, brand: tuple[str, str, str], hits: TitleHits, policy: CategoryPolicy, authorised: frozenset[str]) -> _Finding:
     # The strictest finding; among equals the first, so the order here is the order of what matters most.
     findings = [
         *_judge_path(path, hits, policy),
         *_judge_brand(path, brand, hits, policy, authorised),
         *_judge_title(path, hits, policy),
+        *_judge_absence(path, policy),
     ]
     if not findings:
         where = f'category "{path.segment or path.root}"' if path.root else "the title, without a category"
@@ -508,6 +463,9 @@ def _judge_path(path: PathFacts, hits: TitleHits, policy: CategoryPolicy) -> Ite
         if goods and path.department in RESTRICTED and all(word.department != path.department for word in hits.words):
             doubt = f"; the title disagrees ({', '.join(goods[:3])})"
         yield _Finding(verdict, f"{_said(verdict)}: {name}, because of {_where(path)}{doubt}", evidence)
+
+
+def _judge_absence(path: PathFacts, policy: CategoryPolicy) -> Iterable[_Finding]:
     if not path.is_known:
         why = f'the category root "{path.root}" does not tell what it is' if path.root else "there is no category"
         yield _Finding(policy.no_category, f"{_said(policy.no_category)}: {why}", path.root)
@@ -536,6 +494,10 @@ def _judge_brand(
             "missing": "without a brand",
         }[state]
         yield _Finding(verdict, f"{_said(verdict)}: apparel {said} in {_where(path)}", name or path.segment or path.root)
+    worn = [word.text for word in hits.words if word.is_wearable]
+    if worn:
+        verdict = policy.electronics
+        yield _Finding(verdict, f"{_said(verdict)}: electronics, because the title says {', '.join(worn)}", ", ".join(worn))
     for found in hits.brands:
         if found.brand.key == key or found.brand.key in authorised:
             continue
@@ -592,9 +554,10 @@ def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPol
     Returns
     -------
     DataFrame, shape (n, 9)
-        The same index: `department` (one of `DEPARTMENTS`), `brand_state` (known, unknown, generic, missing), `brand_key` (empty
-        for the last two), `category_verdict` (pass, review, reject), `category_reason` (one sentence), `category_evidence`,
-        `return_class`, `fee_category` (all text), `fee_category_assumed` (bool: guessed from the root, or not known at all).
+        The same index: `department` (one of `DEPARTMENTS`), `brand_state` (known, unknown, generic, missing), `brand_key`
+        (empty for the last two), `category_verdict` (pass, review, reject), `category_reason` (one sentence),
+        `category_evidence`, `return_class`, `fee_category` (all text), `fee_category_assumed` (bool: guessed from the root,
+        or not known at all).
 
     Raises
     ------
@@ -612,9 +575,7 @@ def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPol
     seen: dict[TitleHits, int] = {NO_HITS: 0}
     scan = scanner.scan
     titles = candidates["title"].astype(object)
-    hit_codes = np.fromiter(
-        (seen.setdefault(scan(t) if isinstance(t, str) else NO_HITS, len(seen)) for t in titles), np.int64, len(titles)
-    )
+    hit_codes = np.fromiter((seen.setdefault(scan(t) if isinstance(t, str) else NO_HITS, len(seen)) for t in titles), np.int64, len(titles))
     findings = list(seen)
 
     # Rows that agree in path, brand and findings are judged once.

@@ -47,7 +47,6 @@ def unit_economics(
     DataFrame, n rows
         Money as Int64 minor units, shares as Float64; missing where a fact is missing. See `tables.DECISIONS`.
     """
-    n = len(candidates)
     currency, weight = text(candidates, "currency"), real(candidates, "package_weight_g")
     scale = np.array([10 ** digits.get(code or "", 2) for code in currency], dtype=np.int64)
     fees, entry, has_fees, origin = _fee_entries(candidates, schedules)
@@ -62,7 +61,10 @@ def unit_economics(
         round(plan.costs.advertising_share * PPM), round(plan.costs.payment_share * PPM), round(plan.costs.returned_goods_share * PPM),
     )  # fmt: skip
     limits = Limits(
-        round(plan.rules.landed_share_max * PPM), round(plan.rules.gross_margin_min * PPM), round(plan.rules.net_margin_min * PPM), least_profit
+        round(plan.rules.landed_share_max * PPM),
+        round(plan.rules.gross_margin_min * PPM),
+        round(plan.rules.net_margin_min * PPM),
+        least_profit,
     )
 
     price, has_price = whole(prices.frame, "price_cents")
@@ -79,7 +81,8 @@ def unit_economics(
     columns["max_landed_cost_cents"] = whole_series(ceiling, solvable)
     columns |= _max_purchase(ceiling, label, solvable, candidates, plan, rates, scale, digits)
     columns["fee_schedule"] = pd.Series(
-        [schedules[m].id if m in schedules else None for m in text(candidates, "marketplace")], dtype=candidates["currency"].dtype
+        [schedules[m].id if m in schedules else None for m in text(candidates, "marketplace")],
+        dtype=candidates["currency"].dtype,
     )
     columns["fee_origin"] = pd.Series(origin, dtype=candidates["currency"].dtype)
     columns["is_profit_known"] = pd.Series(earned, dtype="boolean")
@@ -95,9 +98,7 @@ def _where_known(known: np.ndarray, solve: object) -> np.ndarray:
     return values
 
 
-def _fee_entries(
-    candidates: pd.DataFrame, schedules: Mapping[str, FeeSchedule]
-) -> tuple[FeeTable, np.ndarray, np.ndarray, np.ndarray]:
+def _fee_entries(candidates: pd.DataFrame, schedules: Mapping[str, FeeSchedule]) -> tuple[FeeTable, np.ndarray, np.ndarray, np.ndarray]:
     """The fee line of each candidate: the schedule's, else the source's own rate, else the named fallback (never in silence)."""
     lines: list[tuple[FeeSchedule, FeeLine]] = []
     place: dict[tuple[str, str, int], int] = {}
@@ -144,9 +145,7 @@ def _per_currency(currency: np.ndarray, scale: np.ndarray, plan: Plan, name: str
     return value, known
 
 
-def _lines_now(
-    now: Lines, price: np.ndarray, candidates: pd.DataFrame, charged: np.ndarray, earned: np.ndarray
-) -> dict[str, pd.Series]:
+def _lines_now(now: Lines, price: np.ndarray, candidates: pd.DataFrame, charged: np.ndarray, earned: np.ndarray) -> dict[str, pd.Series]:
     landed, label = whole(candidates, "landed_cost_cents")[0], whole(candidates, "shipping_cost_cents")[0]
     spent = landed + label
     floor = np.maximum(price, 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -42,7 +43,14 @@ def fold_platform(name: str | None) -> str | None:
     if name is None:
         return None
     folded = unicodedata.normalize("NFKC", name).strip().casefold().removeprefix("https://").removeprefix("http://").removeprefix("www.")
-    known = {"淘宝": "taobao", "天猫": "tmall", "速卖通": "aliexpress", "拼多多": "pinduoduo", "亚马逊": "amazon", "沃尔玛": "walmart"}
+    known = {
+        "淘宝": "taobao",
+        "天猫": "tmall",
+        "速卖通": "aliexpress",
+        "拼多多": "pinduoduo",
+        "亚马逊": "amazon",
+        "沃尔玛": "walmart",
+    }
     folded = known.get(folded, folded).split("/")[0].split(".")[0]
     return folded or None
 
@@ -95,9 +103,7 @@ def choose_offers(
     return result
 
 
-def _costs(
-    offers: pd.DataFrame, candidates: pd.DataFrame, plan: Plan, rates: Rates, digits: Mapping[str, int]
-) -> dict[str, np.ndarray]:
+def _costs(offers: pd.DataFrame, candidates: pd.DataFrame, plan: Plan, rates: Rates, digits: Mapping[str, int]) -> dict[str, np.ndarray]:
     """Cost lines of each offer in minor units of its candidate's currency, and which of them could not be known."""
     row = np.maximum(offers["row"].to_numpy(dtype=np.int64), 0)
     target = text(candidates, "currency")[row] if len(candidates) else np.zeros(0, dtype=object)
@@ -166,7 +172,8 @@ def _duty(
     market = text(candidates, "marketplace")[row] if len(candidates) else np.zeros(0, dtype=object)
     free = set(plan.costs.duty_free_origins)
     domestic = np.array(
-        [o is None or o.upper() == m or (m == "US" and o.upper() in free) for o, m in zip(origin, market, strict=True)], dtype=bool
+        [o is None or o.upper() == m or (m == "US" and o.upper() in free) for o, m in zip(origin, market, strict=True)],
+        dtype=bool,
     )
     value, known = stated
     amount = np.where(known, value, 0)
@@ -181,7 +188,11 @@ def _duty(
 
 def label_assumption(weight: np.ndarray, currency: np.ndarray, plan: Plan, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The plan's label cost by weight: (minor units, mask of the known, mask of those too heavy to assume without a look)."""
-    cost, known, heavy = np.zeros(len(weight), dtype=np.int64), np.zeros(len(weight), dtype=bool), np.zeros(len(weight), dtype=bool)
+    cost, known, heavy = (
+        np.zeros(len(weight), dtype=np.int64),
+        np.zeros(len(weight), dtype=bool),
+        np.zeros(len(weight), dtype=bool),
+    )
     for code, money in plan.money.items():
         here = currency == code
         with np.errstate(invalid="ignore"):
@@ -249,7 +260,9 @@ def _facts(offers: pd.DataFrame, plan: Plan, as_of: int) -> dict[str, np.ndarray
         "is_slow": handling_known & (days_max > plan.rules.handling_days_max),
         "has_no_tracking": has_no_tracking,
         "is_expired": (has_valid & (valid < as_of)) | (has_stock & (stock <= 0)),
-        "has_open_question": pd.isna(platform) | pd.isna(tracking) | ~handling_known
+        "has_open_question": pd.isna(platform)
+        | pd.isna(tracking)
+        | ~handling_known
         | (has_quoted & (as_of - quoted > plan.rules.quote_age_days_max)),
     }
 
@@ -275,7 +288,7 @@ def _taken(
     has = chosen >= 0
     at = np.maximum(chosen, 0)
 
-    def pick(values: np.ndarray, fill: object) -> np.ndarray:
+    def pick(values: np.ndarray, fill: Any) -> np.ndarray:
         return np.where(has, values[at], fill) if len(values) else np.full(len(chosen), fill)
 
     def cents(name: str, known: str | None = None) -> pd.Series:

@@ -61,7 +61,7 @@ def order_facts(orders: pd.DataFrame, as_of: int, window_days: int, recent_days:
     return OrderFacts(
         counts=_counts(sales, returns, as_of, window_days, recent_days),
         history=_daily_prices(lines[~back]),
-        candidates=_candidates(lines[~back]),
+        candidates=_candidates(lines, back),
         repeats=repeats,
     )
 
@@ -174,13 +174,13 @@ def _daily_prices(lines: pd.DataFrame) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def _candidates(lines: pd.DataFrame) -> pd.DataFrame:
-    """A candidate per product sold: its newest title and day, its price the median of its newest day."""
-    prices = _daily_prices(lines)
-    newest = prices.drop_duplicates(KEY, keep="last")
+def _candidates(lines: pd.DataFrame, back: np.ndarray) -> pd.DataFrame:
+    """A candidate per product that a line names: its newest title, its price the median of its newest day of sales."""
     titled = lines[lines["title"].notna()].sort_values([*KEY, "ordered_at", "title"], kind="stable")
     titles = titled.drop_duplicates(KEY, keep="last")[[*KEY, "title"]]
-    place = lines.sort_values([*KEY, "file", "line"], kind="stable").drop_duplicates(KEY)[[*KEY, "source", "file", "line", "byte_offset"]]
-    merged = newest.drop(columns="date").merge(titles, on=KEY, how="left").merge(place, on=KEY, how="left")
+    place = lines.sort_values([*KEY, "file", "line"], kind="stable").drop_duplicates(KEY)
+    place = place[[*KEY, "currency", "source", "file", "line", "byte_offset"]]
+    newest = _daily_prices(lines[~back]).drop_duplicates(KEY, keep="last")[[*KEY, "price_cents"]]
+    merged = place.merge(newest, on=KEY, how="left").merge(titles, on=KEY, how="left")
     merged["price_cents"] = whole_series(*whole(merged, "price_cents"))
     return merged

@@ -184,7 +184,9 @@ def _joined(*parts: Atoms) -> Atoms:
     row = np.concatenate([part.row for part in parts])
     order = np.argsort(row, kind="stable")
     return Atoms(
-        row[order], np.concatenate([part.cents for part in parts])[order], np.concatenate([part.weight for part in parts])[order]
+        row[order],
+        np.concatenate([part.cents for part in parts])[order],
+        np.concatenate([part.weight for part in parts])[order],
     )
 
 

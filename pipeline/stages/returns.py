@@ -46,9 +46,7 @@ def return_risk(candidates: pd.DataFrame, counts: pd.DataFrame, plan: Returns) -
     alpha, beta_ = shifted * strength, (1 - shifted) * strength
 
     own, own_returned, own_excess = _counted(counts, "mature_orders", "mature_returned", "own_sold_orders", "own_returned_orders")
-    orders, orders_returned, orders_excess = _counted(
-        candidates, "sold_orders", "returned_orders", "sold_orders", "returned_orders"
-    )
+    orders, orders_returned, orders_excess = _counted(candidates, "sold_orders", "returned_orders", "sold_orders", "returned_orders")
     units, units_returned, units_excess = _counted(candidates, "sold_units", "returned_units", "sold_units", "returned_units")
     excess = own_excess | orders_excess | units_excess
     use_own = own > 0

@@ -133,7 +133,9 @@ def _brand_authorisation(facts: Facts, plan: Plan) -> Outcome:
     known_brand = facts.text("brand_state") == "known"
     authorised = {brand.casefold() for brand in plan.categories.authorised_brands}
     keys, raw = facts.text("brand_key"), facts.text("brand")
-    allowed = np.array([(k or "").casefold() in authorised or (b or "").casefold() in authorised for k, b in zip(keys, raw, strict=True)], bool)
+    allowed = np.array(
+        [(k or "").casefold() in authorised or (b or "").casefold() in authorised for k, b in zip(keys, raw, strict=True)], bool
+    )
     outside_apparel = facts.text("department") != "apparel"
     return _flagged(known_brand & ~allowed & outside_apparel, np.ones(facts.n, bool), REVIEW, raw)
 
@@ -167,15 +169,22 @@ def _net_profit(facts: Facts, plan: Plan) -> Outcome:
 def _match_suspect(facts: Facts, plan: Plan) -> Outcome:
     share = facts.real("landed_share")
     cheap = _at_least(share, plan.rules.landed_share_suspect, REVIEW)
+    # A label or freight may hide that the goods themselves cost next to nothing: one piece priced against a pack.
+    goods = facts.money("unit_cost_cents") / facts.money("gate_price_cents")
+    hidden = _at_least(goods, plan.rules.goods_share_suspect, REVIEW)
     packs, _ = facts.flag("is_pack_suspect")
     by_title = facts.text("matched_by") == "title"
     others = (packs | by_title) & facts.has_offer
     detail = np.where(packs, "pack counts of title and offer differ", "offer matched by its title alone").astype(object)
-    return _worst(cheap, _flagged(others, facts.has_offer, REVIEW, detail))
+    return _worst(cheap, hidden, _flagged(others, facts.has_offer, REVIEW, detail))
 
 
 def _return_risk(facts: Facts, plan: Plan) -> Outcome:
-    over, prior, orders = facts.real("return_over_limit_probability"), facts.real("return_prior_mean"), facts.real("return_orders")
+    over, prior, orders = (
+        facts.real("return_over_limit_probability"),
+        facts.real("return_prior_mean"),
+        facts.real("return_orders"),
+    )
     returns = plan.returns
     measured = (orders > 0) | (facts.text("return_evidence") == "E2")
     may_reject = measured | (prior > returns.return_rate_hard_max)
@@ -318,7 +327,8 @@ RULES: tuple[Rule, ...] = (
     Rule("hazmat", "own", "yes/no", "no dangerous goods", _flag_rule("is_hazmat", REVIEW, "dangerous goods")),
     Rule("batteries", "own", "yes/no", "needs no batteries", _flag_rule("has_batteries", REVIEW, "batteries")),
     Rule("heat_sensitive", "own", "yes/no", "not heat sensitive", _flag_rule("is_heat_sensitive", REVIEW, "heat sensitive")),
-    Rule("amazon_share", "own", "share", "Amazon's share of the buy box at most", _share_rule("amazon_share_90", "amazon_share_max", REVIEW)),
+    Rule("amazon_share", "own", "share", "Amazon's share of the buy box at most",
+         _share_rule("amazon_share_90", "amazon_share_max", REVIEW)),
     Rule("out_of_stock", "own", "share", "share of 90 days out of stock at most",
          _share_rule("out_of_stock_share_90", "out_of_stock_share_max", REVIEW)),
     Rule("top_seller_share", "own", "share", "one seller's share of the buy box at most",

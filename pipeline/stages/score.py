@@ -91,7 +91,9 @@ def select(passed: pd.DataFrame, plan: ListPlan, top: int) -> pd.DataFrame:
         The same rows in the order of the list, with `rank` (1.. for the listed, missing for the others) and `displaced_by` (the
         product that took the last place of its parent, supplier or brand; missing where nothing displaced it).
     """
-    ordered = passed.sort_values(["score", "product_id", "marketplace"], ascending=[False, True, True], kind="stable").reset_index(drop=True)
+    ordered = passed.sort_values(["score", "product_id", "marketplace"], ascending=[False, True, True], kind="stable").reset_index(
+        drop=True
+    )
     limits: Mapping[str, int] = {
         "parent": plan.parent_max,
         "supplier": max(1, int(top * plan.supplier_share_max + 1e-9)),
@@ -101,7 +103,7 @@ def select(passed: pd.DataFrame, plan: ListPlan, top: int) -> pd.DataFrame:
         "parent": text(ordered, "parent_id"),
         "supplier": text(ordered, "supplier_id"),
         # Generic and missing brands are not one brand.
-        "brand": np.where(np.isin(text(ordered, "brand_state").astype(str), ["known", "unknown"]), text(ordered, "brand_key"), None),
+        "brand": text(ordered.assign(brand_key=ordered["brand_key"].where(ordered["brand_state"].isin(["known", "unknown"]))), "brand_key"),
     }
     market, product = text(ordered, "marketplace"), text(ordered, "product_id")
     taken: dict[tuple[str, str, str], list[str]] = {}

@@ -120,9 +120,7 @@ def test_a_lock_names_no_index_no_host_and_no_path_and_every_version_has_a_hash(
     lock = (root / f"requirements/{kind}.txt").read_text("utf-8")
     assert "://" not in lock
     assert not re.search(r"index-url|find-links|file:|(^|\s)/\w", lock)
-    pins = re.split(
-        r"^(?=[A-Za-z0-9])", "\n".join(x for x in lock.splitlines() if not x.strip().startswith("#")), flags=re.MULTILINE
-    )
+    pins = re.split(r"^(?=[A-Za-z0-9])", "\n".join(x for x in lock.splitlines() if not x.strip().startswith("#")), flags=re.MULTILINE)
     assert len(pins) > 15
     assert [pin for pin in pins if pin.strip() and not re.match(r"\S+==\S+ .*--hash=sha256:[0-9a-f]{64}", pin, re.DOTALL)] == []
 

@@ -21,8 +21,9 @@ PACKAGE = "pipeline"
 RANKS = (
     ("__main__",),
     ("cli",),
-    ("run", "demo", "check"),
-    ("demo_*",),
+    ("run", "check", "look"),
+    ("demo/*",),
+    ("inputs",),
     ("tasks",),
     ("week",),
     ("publish/*",),
@@ -291,9 +292,7 @@ def test_a_clock_the_environment_or_chance_in_a_stage_is_found(source):
     assert in_module("run", source) == []
 
 
-@pytest.mark.parametrize(
-    "source", ["import requests", "from urllib.request import urlopen", "import socket", "import http.client"]
-)
+@pytest.mark.parametrize("source", ["import requests", "from urllib.request import urlopen", "import socket", "import http.client"])
 def test_a_network_module_is_found(source):
     assert [c for c in in_module("run", source) if "(network)" in c]
 
@@ -371,9 +370,7 @@ def test_a_circle_hidden_in_functions_is_found():
 
 def test_two_ways_to_one_module_are_no_circle():
     assert (
-        imports_found(
-            week="from . import fees, config", fees="from . import config, tables", config="from . import tables", tables=""
-        )
+        imports_found(week="from . import fees, config", fees="from . import config, tables", config="from . import tables", tables="")
         == []
     )
 
@@ -401,9 +398,7 @@ def test_an_exception_excuses_one_deed_and_is_refused_once_nothing_needs_it():
     modules = {f"{PACKAGE}.week": "open('a')\nopen('b', 'w')"}
     excused = {("week", deeds.READ, "open"): "invented", ("week", deeds.WRITE, "open"): "invented"}
     assert complaints(modules, exceptions=excused) == []
-    assert complaints({f"{PACKAGE}.week": ""}, exceptions=excused) == [
-        f"EXCEPTIONS: {entry} is not needed any more" for entry in excused
-    ]
+    assert complaints({f"{PACKAGE}.week": ""}, exceptions=excused) == [f"EXCEPTIONS: {entry} is not needed any more" for entry in excused]
 
 
 def test_every_exception_has_its_reason():

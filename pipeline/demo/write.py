@@ -17,13 +17,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline import demo_files, demo_keepa, demo_truth, store
-from pipeline.demo_market import build_market
-from pipeline.demo_prices import build_steps
-from pipeline.demo_records import build_deliveries, build_listed, build_orders, build_return_counts
-from pipeline.demo_shown import World
-from pipeline.demo_text import csv_bytes, csv_header
-from pipeline.demo_trade import build_offers, build_suppliers
+from pipeline import store
+from pipeline.demo import files, keepa, truth
+from pipeline.demo.market import build_market
+from pipeline.demo.prices import build_steps
+from pipeline.demo.records import build_deliveries, build_listed, build_orders, build_return_counts
+from pipeline.demo.shown import World
+from pipeline.demo.text import csv_bytes, csv_header
+from pipeline.demo.trade import build_offers, build_suppliers
 
 DEFAULT_UNTIL = "2026-W47"
 
@@ -67,12 +68,12 @@ def tables_of(world: World) -> Iterator[tuple[str, Iterator[pa.Table]]]:
     """Every file of the market: its path below DIR and its pieces, made as they are asked for."""
     for week in range(world.market.calendar.weeks):
         name = world.market.calendar.name(week)
-        for table, of_week in demo_files.TABLES.items():
+        for table, of_week in files.TABLES.items():
             yield f"dumps/{name}/{table}.csv", of_week(world, week)
-        yield f"keepa/{name}/{demo_keepa.file_name(world, week)}", demo_keepa.product_finder(world, week)
-        yield f"keepa/{name}/offers.csv", demo_files.offers(world, week)
-        yield f"keepa/{name}/matches.csv", demo_files.matches(world, week)
-    for table, of_market in demo_truth.TABLES.items():
+        yield f"keepa/{name}/{keepa.file_name(world, week)}", keepa.product_finder(world, week)
+        yield f"keepa/{name}/offers.csv", files.offers(world, week)
+        yield f"keepa/{name}/matches.csv", files.matches(world, week)
+    for table, of_market in truth.TABLES.items():
         yield f"truth/{table}.csv", of_market(world)
 
 
@@ -123,3 +124,20 @@ def write_demo(target: Path, products: int, weeks: int, seed: int, until: str = 
     calendar = world.market.calendar
     names = tuple(calendar.name(week) for week in range(calendar.weeks))
     return DemoReport(target, names, products, len(world.suppliers), len(world.offers), rows)
+
+
+def demo_lines(report: DemoReport) -> list[str]:
+    """What was written and what to do next, for a person."""
+    prices = sum(rows for path, rows in report.rows.items() if path.endswith("/price_history.csv"))
+    return [
+        f"invented {report.products:,} products, {report.offers:,} offers of {report.suppliers:,} suppliers "
+        f"and {prices:,} prices for {_weeks(report.weeks)} in {report.target}",
+        f"  {report.target}/dumps/  one folder a week, the first with 26 weeks of prices",
+        f"  {report.target}/keepa/  the same weeks as Keepa exports",
+        f"  {report.target}/truth/  what is really so: read it only to judge a run",
+        f"next: shortlist run {report.newest_dump} --data {report.target}/data",
+    ]
+
+
+def _weeks(weeks: tuple[str, ...]) -> str:
+    return weeks[0] if len(weeks) == 1 else f"{weeks[0]} to {weeks[-1]}"

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import binom
 
-from pipeline.demo_calendar import HISTORY_DAYS, stream
-from pipeline.demo_market import ORDER_LINES, RETURN_COUNTS, SUMMED_COUNTS, Flag, Market, Whole
-from pipeline.demo_prices import Steps
-from pipeline.demo_trade import Offers, Suppliers
+from pipeline.demo.calendar import HISTORY_DAYS, stream
+from pipeline.demo.market import ORDER_LINES, RETURN_COUNTS, SUMMED_COUNTS, Flag, Market, Whole
+from pipeline.demo.prices import Steps
+from pipeline.demo.trade import Offers, Suppliers
 
 PERIOD_DAYS = 56
 MATURE_DAYS = 60  # a period is reported once its last order is this old

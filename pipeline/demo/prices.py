@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.demo_calendar import stream
-from pipeline.demo_market import Flag, Market, Real, Whole
+from pipeline.demo.calendar import stream
+from pipeline.demo.market import Flag, Market, Real, Whole
 
 PROCESSES = ("stable", "promotions", "war", "drift", "spikes")
 _SHARES = (0.46, 0.26, 0.09, 0.13, 0.06)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.demo_calendar import stream
-from pipeline.demo_market import Flag, Market, Real, Whole
+from pipeline.demo.calendar import stream
+from pipeline.demo.market import Flag, Market, Real, Whole
 
 PLATFORMS = ("cj", "spocket", "wholesale", "1688", "taobao", "aliexpress", "")
 _PLATFORM_SHARES = (0.36, 0.22, 0.20, 0.12, 0.03, 0.03, 0.04)
@@ -19,9 +19,9 @@ ALLOWED_PLATFORMS = 4  # the first four
 SCOPES = ("buyer", "agent", "")
 OFFER_SHARES = (0.35, 0.26, 0.20, 0.12, 0.07)  # products with 0, 1 ... 4 offers
 CNY_PER_USD = 7.1
-# Cost of the goods as a share of the price, beta distributed with mean 0.48: of the quoted products in the price band about
-# one in thirteen passes every default rule (with a mean of a third it would be one in five).
-GOODS_SHARE = (4.8, 5.2)
+# Cost of the goods as a share of the price, beta distributed with mean 0.47: of the quoted products in the price band about
+# one in fourteen passes every default rule (with a mean of a third it would be one in five).
+GOODS_SHARE = (4.7, 5.3)
 WRONG_PACK_FREIGHT = 0.4  # one piece makes a smaller parcel, too
 TRUE_DUTY = 0.20  # of the goods, where an offer from abroad does not say
 DUTY_NONE, DUTY_NAMED, DUTY_INCLUDED = range(3)
@@ -35,7 +35,7 @@ class Suppliers:
     platform: Whole
     is_abroad: Flag
     duty: Whole
-    handling_days: Whole  # longest
+    handling_days: Whole  # longest, of most of its goods
     tracking: Whole  # 1 yes, 0 no
     has_contact: Flag
     scope: Whole  # how far freight reaches: position in SCOPES
@@ -57,6 +57,8 @@ class Offers:
     freight: Real
     label: Real
     duty_share: Real
+    handling_days: Whole  # longest; -1 = not said
+    tracking: Whole
     is_cny: Flag
     is_label_named: Flag
     is_pack_wrong: Flag  # the quote is for one piece of a pack: far too cheap
@@ -143,6 +145,13 @@ def build_offers(market: Market, suppliers: Suppliers) -> Offers:
     freight = np.where(wrong, WRONG_PACK_FREIGHT * freight, freight)
     cny = (suppliers.platform[supplier] == PLATFORMS.index("1688")) & (rng.random(m) < 0.25)
 
+    rng = stream(market.seed, 24)  # some goods take longer, go untracked, or nobody says
+    handling, tracking = suppliers.handling_days[supplier], suppliers.tracking[supplier]
+    u = rng.random(m)
+    handling = np.select([u < 0.02, (u < 0.09) & (handling >= 0)], [-1, handling + rng.integers(1, 4, size=m)], handling)
+    u = rng.random(m)
+    tracking = np.select([u < 0.015, u < 0.035], [0, -1], tracking)
+
     rng = stream(market.seed, 23)
     key = np.array([BY_PRODUCT, BY_SKU, BY_SKU_UNMATCHED, BY_GTIN])[_by_share(rng.random(m), (0.88, 0.067, 0.003, 0.05))]
     has_gtin = (products.gtin[product] >= 0) & products.has_valid_gtin[product]
@@ -157,6 +166,8 @@ def build_offers(market: Market, suppliers: Suppliers) -> Offers:
         freight=freight,
         label=320 + 0.25 * np.minimum(grams, 3000),
         duty_share=np.where(suppliers.is_abroad[supplier], rng.uniform(0.10, 0.28, m), 0.0),
+        handling_days=handling,
+        tracking=tracking,
         is_cny=cny,
         is_label_named=~to_buyer & (rng.random(m) < 0.4),
         is_pack_wrong=wrong,
@@ -182,9 +193,8 @@ def true_landed_cents(market: Market, suppliers: Suppliers, offers: Offers, day:
 
 def best_offers(suppliers: Suppliers, offers: Offers, landed: Real, products: int) -> Whole:
     """Each product's cheapest offer that may be used, -1 = none: platform allowed, tracked, at most two days' handling."""
-    allowed = (suppliers.platform < ALLOWED_PLATFORMS) & (suppliers.tracking == 1)
-    allowed &= (suppliers.handling_days >= 0) & (suppliers.handling_days <= 2)
-    usable = np.flatnonzero(allowed[offers.supplier])
+    allowed = (suppliers.platform[offers.supplier] < ALLOWED_PLATFORMS) & (offers.tracking == 1)
+    usable = np.flatnonzero(allowed & (offers.handling_days >= 0) & (offers.handling_days <= 2))
     order = usable[np.lexsort((offers.supplier[usable], landed[usable], offers.product[usable]))]
     best = np.full(products, -1, dtype=np.int64)
     best[offers.product[order][::-1]] = order[::-1]  # written from the dearest up: the cheapest stays

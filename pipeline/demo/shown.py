@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline import demo_text as text
-from pipeline.demo_calendar import stream
-from pipeline.demo_market import KEEPA_FLAG, Flag, Market, Real, Whole
-from pipeline.demo_prices import Steps, Window, window
-from pipeline.demo_records import Deliveries, Listed, OrderLines, ReturnCounts, first_day
-from pipeline.demo_trade import Offers, Suppliers
+from pipeline.demo import text
+from pipeline.demo.calendar import stream
+from pipeline.demo.market import KEEPA_FLAG, Flag, Market, Real, Whole
+from pipeline.demo.prices import Steps, Window, window
+from pipeline.demo.records import Deliveries, Listed, OrderLines, ReturnCounts, first_day
+from pipeline.demo.trade import Offers, Suppliers
 
 CHUNK = 50_000  # rows of products held as text at once
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pyarrow as pa
 
-from pipeline import demo_text as text
-from pipeline.demo_catalog import BRAND_STATES, DEPARTMENTS
-from pipeline.demo_prices import PROCESSES
-from pipeline.demo_shown import CHUNK, World
-from pipeline.demo_trade import best_offers, true_landed_cents
+from pipeline.demo import text
+from pipeline.demo.catalog import BRAND_STATES, DEPARTMENTS
+from pipeline.demo.prices import PROCESSES
+from pipeline.demo.shown import CHUNK, World
+from pipeline.demo.trade import best_offers, true_landed_cents
 
 EVIDENCE = ("none", "keepa_flag", "order_lines", "return_counts", "summed_counts", "bare_rate")
 

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.demo_catalog import COLOURS
-from pipeline.demo_market import Flag, Market, Real, Whole
-from pipeline.demo_trade import PLATFORMS
+from pipeline.demo.catalog import COLOURS
+from pipeline.demo.market import Flag, Market, Real, Whole
+from pipeline.demo.trade import PLATFORMS
 
 _TWO_DIGITS = pa.array([f"{n:02d}" for n in range(100)])
 _THREE_DIGITS = pa.array([f"{n:03d}" for n in range(1000)])

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pyarrow as pa
 
-from pipeline import demo_text as text
-from pipeline.demo_calendar import stream
-from pipeline.demo_market import BARE_RATE
-from pipeline.demo_records import summed_counts
-from pipeline.demo_shown import World, active, shown, slices
-from pipeline.demo_trade_files import deliveries, listed, matches, offers, orders, returns
+from pipeline.demo import text
+from pipeline.demo.calendar import stream
+from pipeline.demo.market import BARE_RATE
+from pipeline.demo.records import summed_counts
+from pipeline.demo.shown import World, active, shown, slices
+from pipeline.demo.trade_files import deliveries, listed, matches, offers, orders, returns
 
 
 def candidates(world: World, week: int) -> Iterator[pa.Table]:

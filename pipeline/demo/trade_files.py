@@ -1,6 +1,6 @@
 """The files of a dump of the invented market that tell of suppliers and of the seller's own trade.
 
-As in `demo_files`: one week's table in pieces, all columns text.
+As in `files`: one week's table in pieces, all columns text.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from pipeline import demo_text as text
-from pipeline.demo_calendar import stream
-from pipeline.demo_market import Flag, Real, Whole
-from pipeline.demo_shown import World, active, pieces_of
-from pipeline.demo_trade import (
+from pipeline.demo import text
+from pipeline.demo.calendar import stream
+from pipeline.demo.market import Flag, Real, Whole
+from pipeline.demo.shown import World, active, pieces_of
+from pipeline.demo.trade import (
     BY_GTIN,
     BY_PRODUCT,
     BY_SKU,
@@ -47,7 +47,7 @@ def offers(world: World, week: int) -> Iterator[pa.Table]:
         pack = market.products.pack[product]
         rate = np.where(all_offers.is_cny[rows], CNY_PER_USD, 1.0)
         pieces = np.where(all_offers.is_per_piece[rows], pack, 1)
-        handling = suppliers.handling_days[supplier]
+        handling = all_offers.handling_days[rows]
         duty, key = suppliers.duty[supplier], all_offers.key[rows]
         return_days = suppliers.return_days[supplier]
         quoted = as_of - age[rows]
@@ -89,7 +89,7 @@ def offers(world: World, week: int) -> Iterator[pa.Table]:
                 "stock": text.whole(all_offers.stock[rows]),
                 "accepts_returns": text.pick(("no", "yes"), np.sign(return_days)),
                 "return_days": text.whole(np.where(return_days > 0, return_days, -1)),
-                "has_tracking": text.pick(("no", "yes"), suppliers.tracking[supplier]),
+                "has_tracking": text.pick(("no", "yes"), all_offers.tracking[rows]),
             }
         )
 
@@ -135,9 +135,7 @@ def orders(world: World, week: int) -> Iterator[pa.Table]:
 
 def _order_ids(numbers: Whole) -> pa.Array:
     # Factors without 2 and 5: the last part alone is different for ten million orders in a row.
-    return text.join(
-        "114-", text.padded(numbers * 3_141_593 % 10_000_000, 7), "-", text.padded(numbers * 2_718_281 % 10_000_000, 7)
-    )
+    return text.join("114-", text.padded(numbers * 3_141_593 % 10_000_000, 7), "-", text.padded(numbers * 2_718_281 % 10_000_000, 7))
 
 
 def returns(world: World, week: int) -> Iterator[pa.Table]:

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.calendar import checked_week, sunday_of
-from pipeline.demo_calendar import Calendar, stream
-from pipeline.demo_catalog import (
+from pipeline.demo.calendar import Calendar, stream
+from pipeline.demo.catalog import (
     BRAND_STATES,
     COLOURS,
     DEPARTMENTS,

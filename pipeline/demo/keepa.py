@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from pipeline import demo_text as text
-from pipeline.demo_catalog import DEPARTMENTS, REFERRAL, REFERRAL_ELSE
-from pipeline.demo_market import Real, Whole
-from pipeline.demo_shown import World, shown
+from pipeline.demo import text
+from pipeline.demo.catalog import DEPARTMENTS, REFERRAL, REFERRAL_ELSE
+from pipeline.demo.market import Real, Whole
+from pipeline.demo.shown import World, shown
 
 
 def file_name(world: World, week: int) -> str:

@@ -1,0 +1,280 @@
+"""Arguments in, exit code out: each command translates, calls one function and tells its answer. The only place that prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from pipeline.errors import Refusal
+
+# Everything else is imported inside the commands: `--help` must answer at once, and pandas alone takes a second.
+
+_ROOT = Path(__file__).resolve().parent.parent
+_DATA = click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=True), default=_ROOT / "data", show_default="data/",
+    help="Data folder: dumps/ in, shortlists/ and runs/ out.",
+)  # fmt: skip
+_PLAN = click.option("--plan", type=click.Path(path_type=Path, dir_okay=False), help="Your own plan; holds only the keys that differ.")
+_WEEK = click.option("--week", help="ISO week such as 2026-W47, or a day of it.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+
+
+class _Stopped(BaseException):
+    """A signal asked the process to end; raised so that work folders are swept on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _answer(lines: list[str] | str, stream: str = "stdout") -> None:
+    """Print text that may hold strangers' words: no control or direction-changing characters, no failure under any locale."""
+    out = sys.stdout if stream == "stdout" else sys.stderr
+    for line in [lines] if isinstance(lines, str) else lines:
+        safe = "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in line)
+        encoding = out.encoding or "utf-8"
+        click.echo(safe.encode(encoding, "replace").decode(encoding, "replace"), file=out)
+
+
+def _answer_json(value: object) -> None:
+    ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    click.echo(json.dumps(value, ensure_ascii=ascii_only, indent=1, default=str))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="shortlist", prog_name="shortlist")
+def shortlist() -> None:
+    """Choose products to sell on Amazon without stock: a week's CSV dump in, a ranked and explained shortlist out.
+
+    \b
+    First steps:
+      shortlist check data/dumps/2026-W47     what would be read
+      shortlist run                           the newest dump becomes a list
+      shortlist explain B0EXAMPLE1            why a product is, or is not, on it
+    """
+
+
+@shortlist.command()
+@click.argument("dump", required=False, type=click.Path(path_type=Path))
+@_WEEK
+@_DATA
+@_PLAN
+@click.option("--top", type=click.IntRange(min=1), help="How long the list is (default: the plan's).")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes (default: one for small dumps, else one per processor).")
+@click.option("--dry-run", is_flag=True, help="Do everything but write.")
+@click.option("--strict", is_flag=True, help="Refuse the dump (exit 12) if a single record cannot be taken.")
+@click.option("--quiet", is_flag=True, help="Nothing on stderr but refusals.")
+@click.option("--sample-if-empty", is_flag=True, hidden=True)
+@_JSON
+def run(quiet: bool, as_json: bool, **asked: Any) -> None:
+    """Turn one week's dump into a list.
+
+    DUMP is a folder or a file; without it the newest complete folder of dumps/ is taken.
+
+    \b
+    Example: shortlist run data/dumps/2026-W47 --top 30
+    """
+    from pipeline.publish.summary import next_steps, summary_line
+    from pipeline.run import Options, run_week
+
+    def say(line: str) -> None:
+        if not quiet and sys.stderr.isatty():
+            _answer(line, "stderr")
+
+    result = run_week(Options(**asked), say)
+    shown = str(result.folder) if result.folder else None
+    if as_json:
+        _answer_json({**result.manifest, "folder": shown, "is_new": result.is_new})
+        return
+    if not quiet:
+        for line in next_steps(result.manifest, result.is_new, asked["dry_run"]).before:
+            _answer(line, "stderr")
+    _answer(summary_line(result.manifest, result.is_new))
+    if not quiet:
+        _answer(next_steps(result.manifest, result.is_new, asked["dry_run"]).after, "stderr")
+
+
+@shortlist.command()
+@click.argument("dump", type=click.Path(path_type=Path))
+@_PLAN
+@_JSON
+def check(dump: Path, plan: Path | None, as_json: bool) -> None:
+    """Tell what would be read of a dump; writes nothing.
+
+    \b
+    Example: shortlist check data/dumps/2026-W47
+    """
+    from pipeline.check import check_dump, check_lines
+    from pipeline.config import load_plan
+
+    told = check_dump(dump, load_plan(plan))
+    if as_json:
+        _answer_json(told)
+    else:
+        _answer(check_lines(told))
+    if told["problems"]:
+        from pipeline.errors import DumpError
+
+        sys.exit(DumpError.exit_code)
+
+
+@shortlist.command()
+@click.argument("product_id")
+@_WEEK
+@_DATA
+@click.option("--marketplace", help="Which one, when the product stands in several.")
+@_JSON
+def explain(product_id: str, week: str | None, data: Path, marketplace: str | None, as_json: bool) -> None:
+    """Why a product is, or is not, on the list: every rule, the costs, the score, the evidence.
+
+    \b
+    Example: shortlist explain B0EXAMPLE1 --week 2026-W47
+    """
+    from pipeline.look import explain_product
+    from pipeline.publish.explain import explained_text
+
+    for place, (told, ranks) in enumerate(explain_product(data, product_id, week, marketplace)):
+        if as_json:
+            _answer_json({**told, "ranks": ranks})
+            continue
+        _answer(([""] if place else []) + explained_text(told, ranks))
+
+
+@shortlist.command()
+@_WEEK
+@_DATA
+@click.option("--top", type=click.IntRange(min=1), default=40, show_default=True, help="How many reasons.")
+@_JSON
+def rejects(week: str | None, data: Path, top: int, as_json: bool) -> None:
+    """The reasons of a week with counts and the nearest misses, and what was set aside.
+
+    \b
+    Example: shortlist rejects --week 2026-W47
+    """
+    from pipeline.look import week_folder
+    from pipeline.publish.rejects import reject_lines, reject_reasons
+
+    told = reject_reasons(week_folder(data, week)[1], top)
+    if as_json:
+        _answer_json(told)
+    else:
+        _answer(reject_lines(told))
+
+
+@shortlist.group()
+def config() -> None:
+    """The plan: test it, or see the one in force."""
+
+
+@config.command("check")
+@click.argument("plan", required=False, type=click.Path(path_type=Path, dir_okay=False))
+def config_check(plan: Path | None) -> None:
+    """Test a plan, the fee schedules, the category tables and the sources; exit 10 and one line if something is wrong.
+
+    \b
+    Example: shortlist config check my-plan.toml
+    """
+    from pipeline.look import check_configs
+
+    _answer(check_configs(plan))
+
+
+@config.command("show")
+@_PLAN
+@_JSON
+def config_show(plan: Path | None, as_json: bool) -> None:
+    """Print the plan in force, with its hash.
+
+    \b
+    Example: shortlist config show --plan my-plan.toml
+    """
+    from pipeline.config import load_plan, plan_lines
+
+    held = load_plan(plan)
+    if as_json:
+        _answer_json({"sha256": held.digest(), "plan": held.model_dump(mode="json", by_alias=True)})
+    else:
+        _answer(plan_lines(held))
+
+
+@shortlist.command("sources")
+@_JSON
+def list_sources(as_json: bool) -> None:
+    """The exports that are recognised, and by which headers.
+
+    \b
+    Example: shortlist sources
+    """
+    from pipeline.look import source_entries, source_lines
+
+    entries = source_entries()
+    if as_json:
+        _answer_json({"sources": entries})
+    else:
+        _answer(source_lines(entries))
+
+
+@shortlist.command()
+@_DATA
+def init(data: Path) -> None:
+    """Make the data folder, with an empty file of each canonical table to fill in.
+
+    \b
+    Example: shortlist init --data ~/amazon
+    """
+    from pipeline.look import make_data_folder
+
+    _answer(make_data_folder(data))
+
+
+@shortlist.command()
+@click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--products", type=click.IntRange(min=1), default=1000, show_default=True)
+@click.option("--weeks", type=click.IntRange(min=1), default=1, show_default=True, help="How many weekly dumps.")
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--until", default="2026-W47", show_default=True, help="The last week.")
+def demo(target: Path, products: int, weeks: int, seed: int, until: str) -> None:
+    """Invent a market to try things on: canonical and Keepa dumps, and the truth behind them.
+
+    \b
+    Example: shortlist demo /tmp/market --products 5000 --weeks 4 --seed 1
+             shortlist run /tmp/market/dumps/2026-W47 --data /tmp/market/data
+    """
+    from pipeline.demo.write import demo_lines, write_demo
+
+    _answer(demo_lines(write_demo(target, products, weeks, seed, until)))
+
+
+def main() -> None:
+    """Entry point: runs a command and turns every end into its exit code."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise _Stopped(number)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    try:
+        shortlist.main(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(128 + signal.SIGINT)
+    except _Stopped as stopped:
+        _answer("stopped: the last list stands", "stderr")
+        sys.exit(128 + stopped.number)
+    except Refusal as refusal:
+        _answer(str(refusal), "stderr")
+        sys.exit(refusal.exit_code)
+    except BrokenPipeError:
+        # The reader of the answer went away (`| head`): nothing is wrong with the answer, and nobody is left to flush to.
+        os._exit(0)

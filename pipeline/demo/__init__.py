@@ -1,0 +1,1 @@
+"""An invented market to try the program on: dumps in the canonical and in Keepa's form, and the truth behind them."""

@@ -1,0 +1,63 @@
+"""Reading invented bytes as a file of a dump."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pipeline import tables
+from pipeline.ingest.dump import DumpFile, FileReport, ReadContext, read_file
+from pipeline.ingest.sources import Source, load_sources
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@dataclass
+class Read:
+    """All chunks of a file put together."""
+
+    rows: list[dict[str, Any]]
+    aside: list[dict[str, Any]]
+    report: FileReport
+
+
+@pytest.fixture(scope="session")
+def sources() -> tuple[Source, ...]:
+    return load_sources(ROOT / "configs" / "sources")
+
+
+@pytest.fixture(scope="session")
+def context() -> ReadContext:
+    return ReadContext(
+        currencies={"USD": 2, "EUR": 2, "GBP": 2, "JPY": 0, "CNY": 2},
+        marketplaces={"US": "USD", "UK": "GBP", "DE": "EUR", "FR": "EUR", "ES": "EUR", "JP": "JPY"},
+        aliases={"com": "US", "gb": "UK", "co.uk": "UK", "de": "DE", "fr": "FR", "es": "ES", "co.jp": "JP"},
+        default_marketplace="US",
+    )
+
+
+@pytest.fixture
+def read(tmp_path: Path, sources: tuple[Source, ...], context: ReadContext) -> Callable[..., Read]:
+    def _read(content: str | bytes, name: str = "dump.csv", plan: ReadContext = context) -> Read:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        reading = read_file(DumpFile(name, path), sources, plan)
+        rows: list[dict[str, Any]] = []
+        aside: list[dict[str, Any]] = []
+        for table, chunk in reading.tables():
+            wanted = tables.SET_ASIDE if table == "set_aside" else tables.DUMP_TABLES[reading.report.table]
+            assert isinstance(chunk, pa.Table) and chunk.schema == tables.schema(wanted)
+            (aside if table == "set_aside" else rows).extend(chunk.to_pylist())
+        reading.report.check_ledger()
+        assert reading.report.size == path.stat().st_size
+        assert reading.report.records == len(rows)
+        assert sum(reading.report.set_aside.values()) == len(aside)
+        return Read(rows, aside, reading.report)
+
+    return _read
