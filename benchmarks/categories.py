@@ -2,7 +2,7 @@
 
 FOLDER holds CSV files with the columns title, category_path, brand, cls, expected, allowed, stratum; TAXONOMY_FOLDER the Google
 product taxonomy as `taxonomy-with-ids.LOCALE.txt`; -LOCALE lists the disagreements of one.
-Targets: facts/category_study.md section 6.
+Targets: docs/categories.md.
 """
 
 from __future__ import annotations

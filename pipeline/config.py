@@ -263,6 +263,7 @@ class Plan(_Frozen):
     categories: Categories
     marketplaces: Marketplaces
     exchange: Exchange
+    severity: dict[str, Literal["off", "warn", "review", "reject"]] = {}
     exchange_rates: tuple[ExchangeRate, ...] = ()
     suppliers: dict[str, SupplierFacts] = {}
     sources: dict[str, SourceFacts] = {}

@@ -27,6 +27,7 @@ from pipeline.publish.shortlist import Lists, write_lists
 from pipeline.publish.warnings import pass_share_warning, supplier_questions
 from pipeline.stages.margin import schedules_in_force
 from pipeline.stages.matching import match_offers, product_codes
+from pipeline.stages.rules import check_severities
 from pipeline.stages.supply import lateness_counts
 from pipeline.tables import DUMP_TABLES, PRICE_HISTORY, SET_ASIDE, UNMATCHED_OFFERS, schema, to_arrow, to_frame
 from pipeline.tasks import (
@@ -42,8 +43,8 @@ from pipeline.tasks import (
     with_bucket,
 )
 
-_BUCKET_BYTES = 32 << 20  # of dump per bucket: a bucket's tables and results take about ten times as much
-_SERIAL_BYTES = 8 << 20  # below this a pool of processes costs more than it saves
+_BUCKET_BYTES = 16 << 20  # of dump per bucket: a bucket's tables and results take about ten times as much
+_SERIAL_BYTES = 24 << 20  # below this a pool of processes costs more than it saves
 
 Say = Callable[[str], None]
 
@@ -79,6 +80,7 @@ def run_week(options: Options, say: Say = lambda line: None) -> Result:
     `say` is told what a person at a terminal wants to know while it lasts.
     """
     plan = load_plan(options.plan)
+    check_severities(plan)
     data = store.DataFolder(options.data)
     dump, week, is_sample = find_dump(data, options.dump, options.week, options.sample_if_empty)
     if options.dry_run:
@@ -121,8 +123,8 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
     lists = write_lists([answer.decisions for answer in decided], out, plan.list, top, metadata)
     if sum(lists.verdicts.values()) != sum(answer.rows for answer in decided):
         raise AssertionError("a candidate was lost between deciding and writing")
-    _write_set_aside(out, reads, decided, inputs)
-    _write_unmatched(out, unmatched)
+    _write_set_aside(out, reads, decided, inputs, metadata)
+    _write_unmatched(out, unmatched, metadata)
     clock.lap("write")
 
     manifest = _manifest(inputs, plan, options, top, own_id, entries, lists, decided, out, data)
@@ -245,7 +247,9 @@ def spilled_set_aside(spills: Sequence[tuple[str, Path]]) -> pa.Table:
     return pa.concat_tables(parts) if parts else schema(SET_ASIDE).empty_table()
 
 
-def _write_set_aside(out: Path, reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], inputs: Inputs) -> None:
+def _write_set_aside(
+    out: Path, reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], inputs: Inputs, metadata: dict[str, str]
+) -> None:
     """`set_aside.parquet`: every line that could not be taken, by file and line; conflicts get their text from the file itself."""
     files: dict[str, DumpFile] = {file.name: file for file in inputs.files}
     conflicts = [row for answer in decided for row in answer.conflicts]
@@ -253,7 +257,7 @@ def _write_set_aside(out: Path, reads: Sequence[ReadAnswer], decided: Sequence[D
     for row in sorted(conflicts, key=lambda r: (str(r["file"]), int(str(r["line"])))):
         by_file.setdefault(str(row["file"]), []).append(dict(row))
     named = {source.name: source for source in sources()}
-    with store.ParquetSink(out / "set_aside.parquet", schema(SET_ASIDE)) as sink:
+    with store.ParquetSink(out / "set_aside.parquet", schema(SET_ASIDE), metadata) as sink:
         for read in sorted(reads, key=lambda r: r.report.file):
             rows = spilled_set_aside(read.spills)
             found = by_file.get(read.report.file, [])
@@ -264,9 +268,9 @@ def _write_set_aside(out: Path, reads: Sequence[ReadAnswer], decided: Sequence[D
             sink.write(rows.sort_by([("line", "ascending")]))
 
 
-def _write_unmatched(out: Path, unmatched: pa.Table) -> None:
+def _write_unmatched(out: Path, unmatched: pa.Table, metadata: dict[str, str]) -> None:
     """`unmatched_offers.parquet`: offers that no product takes; listed, not lost."""
-    with store.ParquetSink(out / "unmatched_offers.parquet", schema(UNMATCHED_OFFERS)) as sink:
+    with store.ParquetSink(out / "unmatched_offers.parquet", schema(UNMATCHED_OFFERS), metadata) as sink:
         sink.write(unmatched.sort_by([("file", "ascending"), ("line", "ascending")]))
 
 

@@ -193,16 +193,17 @@ def _bucket(task: DecideTask) -> Bucket:
     # A bucket is a range of the hash: products of kept history are found by that range, however many buckets there are.
     low = -((-task.bucket << _HASH_BITS) // task.buckets)
     high = -((-(task.bucket + 1) << _HASH_BITS) // task.buckets)
-    history = [frame("price_history").assign(generation=len(task.kept_history))]
+    earlier = [to_frame(schema(PRICE_HISTORY).empty_table()).assign(generation=0)]
     for generation, path in enumerate(task.kept_history):
         kept = store.read_parquet(path, [c.name for c in PRICE_HISTORY], [("hash", ">=", low), ("hash", "<", high)])
-        history.append(to_frame(kept).assign(generation=generation))
+        earlier.append(to_frame(kept).assign(generation=generation))
     offers = [store.read_spill(path, task.bucket) for table, path in task.spills if table == "matched_offers"]
     columns = [*OFFERS, *ORIGIN]
     matched = schema(tuple(columns)).append(pa.field("matched_by", pa.string()))
     return Bucket(
         candidates=frame("candidates"),
-        price_history=pd.concat(history, ignore_index=True),
+        price_history=frame("price_history"),
+        kept_history=pd.concat(earlier, ignore_index=True),
         offers=to_frame(pa.concat_tables([o.select(matched.names) for o in offers]) if offers else matched.empty_table()),
         orders=frame("orders"),
         returns=frame("returns"),

@@ -50,10 +50,15 @@ class WeekFacts:
 
 @dataclass(frozen=True)
 class Bucket:
-    """The facts of the products of one bucket, in the columns of `tables` (offers with `matched_by`, history with `generation`)."""
+    """The facts of the products of one bucket, in the columns of `tables`.
+
+    `price_history` is this dump's, `kept_history` that of earlier weeks with `generation` (the larger, the later); offers have
+    `matched_by`.
+    """
 
     candidates: pd.DataFrame
     price_history: pd.DataFrame
+    kept_history: pd.DataFrame
     offers: pd.DataFrame
     orders: pd.DataFrame
     returns: pd.DataFrame
@@ -79,8 +84,9 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
     merged = one_row_per_product(bucket.candidates)
     frame = _with_ordered_products(merged.candidates, orders.candidates)
     history = one_price_a_day(bucket.price_history, orders.history)
+    known_prices = with_earlier_weeks(history, bucket.kept_history)
 
-    prices = price_distributions(frame, _placed(history, frame), as_of, plan.forecast)
+    prices = price_distributions(frame, _placed(known_prices, frame), as_of, plan.forecast)
     frame = _added(frame, prices.frame)
     frame = _added(frame, classify(frame, facts.category_rules, facts.category_policy).rename(columns={"fee_category": "guessed_fees"}))
     frame = _added(frame, _identity(frame, facts))
@@ -109,25 +115,29 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
     )
 
 
+_PRICE = [*KEY, "date", "price_cents", "currency"]
+
+
 def one_price_a_day(history: pd.DataFrame, from_orders: pd.DataFrame) -> pd.DataFrame:
-    """One price per product and day: the newest dump wins, within it a price list before own orders, then the lower price.
+    """One price per product and day of this dump: its price history before the seller's own orders, then the lower price.
 
     The lower price, since a mistake must not make a margin and since the order of rows must not matter.
     """
-    columns = [*KEY, "date", "price_cents", "currency"]
-    newest = int(history["generation"].max()) if len(history) else 0
-    told = pd.concat(
-        [
-            history[[*columns, "generation"]].assign(own=0),
-            from_orders[columns].assign(generation=newest, own=1),
-        ],
-        ignore_index=True,
-    )
+    told = pd.concat([history[_PRICE].assign(own=0), from_orders[_PRICE].assign(own=1)], ignore_index=True)
     told["date"] = told["date"].astype("date32[pyarrow]")
-    told = told.sort_values(
-        [*KEY, "date", "generation", "own", "price_cents"], ascending=[True, True, True, False, True, True], kind="stable"
-    )
-    return told.drop_duplicates([*KEY, "date"])[columns].reset_index(drop=True)
+    told = told.sort_values([*KEY, "date", "own", "price_cents"], kind="stable")
+    return told.drop_duplicates([*KEY, "date"])[_PRICE].reset_index(drop=True)
+
+
+def with_earlier_weeks(history: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
+    """This dump's prices and those of earlier weeks; on the same product and day the newest dump wins."""
+    if not len(kept):
+        return history
+    newest = int(kept["generation"].max()) + 1
+    told = pd.concat([kept[[*_PRICE, "generation"]], history.assign(generation=newest)], ignore_index=True)
+    told["date"] = told["date"].astype("date32[pyarrow]")
+    told = told.sort_values([*KEY, "date", "generation"], ascending=[True, True, True, False], kind="stable")
+    return told.drop_duplicates([*KEY, "date"])[_PRICE].reset_index(drop=True)
 
 
 def _with_ordered_products(candidates: pd.DataFrame, ordered: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -112,4 +113,6 @@ def _flags(frame: pd.DataFrame, reasons: pa.Array) -> pa.Array:
 
 def _urls(frame: pd.DataFrame, marketplaces: Mapping[str, Marketplace]) -> pd.Series:
     pages = {code: market.url.split("{product_id}")[0] for code, market in marketplaces.items()}
-    return frame["marketplace"].map(pages).astype(frame["product_id"].dtype) + frame["product_id"]
+    plain = frame["product_id"].str.fullmatch(r"[A-Za-z0-9_-]+").to_numpy(dtype=bool)
+    ids = frame["product_id"].where(plain, frame["product_id"].map(lambda product: quote(str(product), safe="")))
+    return frame["marketplace"].map(pages).astype(ids.dtype) + ids

@@ -7,8 +7,9 @@ rule's unit, and 0 where a rule has no scale. The table of rules with their sour
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ import pyarrow as pa
 from scipy.stats import beta
 
 from pipeline.config import Plan
+from pipeline.errors import PlanError
 from pipeline.tables import flag, real, text, whole
 
 PASS, WARN, REVIEW, REJECT = 0, 1, 2, 3
@@ -345,9 +347,26 @@ RULES: tuple[Rule, ...] = (
 
 
 def evaluate(frame: pd.DataFrame, plan: Plan, digits: Mapping[str, int]) -> list[tuple[Rule, Outcome]]:
-    """Every rule's outcome for the n rows of `frame`, in the order of `RULES`."""
+    """Every rule's outcome for the n rows of `frame`, in the order of `RULES`, with the plan's own severities."""
     facts = Facts(frame, digits)
-    return [(rule, rule.check(facts, plan)) for rule in RULES]
+    return [(rule, _with_severity(rule.check(facts, plan), plan.severity.get(rule.id))) for rule in RULES]
+
+
+def _with_severity(outcome: Outcome, severity: str | None) -> Outcome:
+    if severity is None:
+        return outcome
+    level = PASS if severity == "off" else SEVERITIES.index(severity)
+    return replace(outcome, severity=np.where(outcome.severity > PASS, level, PASS))
+
+
+def check_severities(plan: Plan) -> None:
+    """Raise `PlanError` for a severity of a rule that does not exist."""
+    known = [rule.id for rule in RULES]
+    for name in plan.severity:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            raise PlanError(f"plan: unknown rule {name!r} in [severity]; {hint}")
 
 
 def reasons(outcomes: list[tuple[Rule, Outcome]], n: int) -> pa.Array:
