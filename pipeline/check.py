@@ -34,7 +34,7 @@ def check_dump(dump: Path, plan: Plan) -> dict[str, Any]:
                     if name == "set_aside":
                         kinds.update(table["kind"].to_pylist())
                         samples += table.slice(0, _SAMPLES - len(samples)).to_pylist() if len(samples) < _SAMPLES else []
-                entry |= {"ledger": file_entry(reading.report, 0, 0), "set_aside_samples": samples}
+                entry |= {"ledger": file_entry(reading.report, 0, 0, 0), "set_aside_samples": samples}
             except DumpError as error:
                 entry["problem"] = str(error)
         files.append(entry)

@@ -37,6 +37,7 @@ class General(_Frozen):
     set_aside_share_max: Share
     pass_share_min: Share
     pass_share_max: Share
+    pass_share_candidates_min: Annotated[int, Field(ge=1)]
 
 
 class ListPlan(_Frozen):
@@ -76,7 +77,6 @@ class Costs(_Frozen):
     payment_share: Annotated[float, Field(ge=0, lt=0.2)]
     returned_goods_share: Share
     assumed_duty_share: Share | None = None
-    duty_free_origins: tuple[str, ...]
     freight_to: Literal["buyer", "agent", "unknown"]
 
 
@@ -198,6 +198,7 @@ class Categories(_Frozen):
     animal_food: Treatment
     supplements: Treatment
     luggage: Treatment
+    licence: Treatment
     no_category: Treatment
     mismatch: Treatment
     authorised_brands: tuple[str, ...]
@@ -289,6 +290,7 @@ class Marketplace:
     aliases: tuple[str, ...]
     url: str
     vat_region: str
+    duty_free_origins: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -342,7 +344,7 @@ def load_configs() -> Configs:
     fee_tables = {path.stem: read_toml(path) for path in sorted((CONFIGS / "marketplaces").glob("*.toml"))}
     category_tables = {path.stem: read_toml(path) for path in sorted((CONFIGS / "categories").glob("*.toml"))}
     digits = read_toml(CONFIGS / "currencies.toml")["digits"]
-    wanted = {"code", "currency", "aliases", "url", "languages", "vat_region"}
+    wanted = {"code", "currency", "aliases", "url", "languages", "vat_region", "duty_free_origins"}
     marketplaces: dict[str, Marketplace] = {}
     for stem, table in fee_tables.items():
         where = f"configs/marketplaces/{stem}.toml"
@@ -355,7 +357,8 @@ def load_configs() -> Configs:
         if table["code"] in marketplaces:
             raise PlanError(f"{where}: marketplace {table['code']!r} stands in another file too")
         aliases = tuple(alias.casefold() for alias in table["aliases"])
-        marketplaces[table["code"]] = Marketplace(table["code"], table["currency"], aliases, table["url"], table["vat_region"])
+        origins = frozenset(table["duty_free_origins"])
+        marketplaces[table["code"]] = Marketplace(table["code"], table["currency"], aliases, table["url"], table["vat_region"], origins)
     digest = digest_of([fee_tables, category_tables, digits])
     return Configs(marketplaces, fee_tables, category_tables, digits, digest)
 

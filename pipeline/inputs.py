@@ -14,10 +14,9 @@ from pipeline import __version__, store
 from pipeline.calendar import checked_week, week_of
 from pipeline.config import ROOT, Plan, code_digest
 from pipeline.errors import DumpError, NothingToDo, UsageError
-from pipeline.ingest.files import DumpFile, list_dump
+from pipeline.ingest.files import UNFINISHED, DumpFile, list_dump
 
 SAMPLE = ROOT / "data" / "sample" / "dumps"
-_UNFINISHED = (".part", ".filepart", ".crdownload", ".tmp")
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "pydantic")
 
 
@@ -51,9 +50,10 @@ def find_dump(data: store.DataFolder, dump: Path | None, week: str | None, sampl
     if dump is not None:
         if not dump.exists():
             raise DumpError(f"{dump}: not there; name a folder or a file that holds the dump")
-        named = week_of(dump.resolve().name)
+        folder = dump.resolve() if dump.is_dir() else dump.resolve().parent
+        named = week_of(folder.name)
         if asked is None and named is None:
-            raise UsageError(f"{dump.name!r} names no week; add --week, for example --week 2026-W47")
+            raise UsageError(f"{folder.name!r} names no week; add --week, for example --week 2026-W47")
         return dump, asked or named or "", False
     found = _complete_dumps(data.dumps)
     if asked is not None:
@@ -84,7 +84,7 @@ def _complete_dumps(folder: Path) -> dict[str, Path]:
         if week is None or not path.is_dir():
             continue
         names = [inner.name for inner in path.rglob("*") if inner.is_file() and not inner.name.startswith(".")]
-        if names and not any(name.endswith(_UNFINISHED) for name in names):
+        if names and not any(name.lower().endswith(UNFINISHED) for name in names):
             found[week] = path
     return found
 

@@ -27,6 +27,7 @@ from pipeline.publish.shortlist import Lists, write_lists
 from pipeline.publish.warnings import pass_share_warning, supplier_questions
 from pipeline.stages.margin import schedules_in_force
 from pipeline.stages.matching import match_offers, product_codes
+from pipeline.stages.repeats import without_repeats
 from pipeline.stages.rules import check_severities
 from pipeline.stages.supply import lateness_counts
 from pipeline.tables import DUMP_TABLES, PRICE_HISTORY, SET_ASIDE, UNMATCHED_OFFERS, schema, to_arrow, to_frame
@@ -108,15 +109,15 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
         say(f"reading {len(inputs.files)} files, {size / 1e6:,.0f} MB")
         reads = _read(pool, inputs, plan, work, buckets)
         clock.lap("read")
-        spills, unmatched = _gather_facts(reads, inputs, plan, work, buckets)
+        gathered = _gather_facts(reads, inputs, work, buckets)
         clock.lap("match")
         say(f"deciding in {buckets} buckets")
         as_of = sunday_of(inputs.week)
-        tasks = [DecideTask(b, buckets, work, spills, inputs.kept_history, plan, as_of) for b in range(buckets)]
+        tasks = [DecideTask(b, buckets, work, gathered.spills, inputs.kept_history, plan, as_of) for b in range(buckets)]
         decided = engine.run_all(pool, decide_task, tasks)
     clock.lap("decide")
 
-    entries = _ledger(reads, decided, plan, options, inputs)
+    entries = _ledger(reads, decided, gathered.repeats, plan, options)
     out = work / "out"
     store.make_folder(out)
     metadata = _metadata(inputs, plan, as_of)
@@ -124,11 +125,11 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
     if sum(lists.verdicts.values()) != sum(answer.rows for answer in decided):
         raise AssertionError("a candidate was lost between deciding and writing")
     _write_set_aside(out, reads, decided, inputs, metadata)
-    _write_unmatched(out, unmatched, metadata)
+    _write_unmatched(out, gathered.unmatched, metadata)
     clock.lap("write")
 
     manifest = _manifest(inputs, plan, options, top, own_id, entries, lists, decided, out, data)
-    manifest["unmatched_offers"] = unmatched.num_rows
+    manifest["unmatched_offers"] = gathered.unmatched.num_rows
     manifest["timings"] = clock.timings(workers)
     store.keep_bytes(out / "run.json", manifest_bytes(manifest))
     if options.dry_run:
@@ -177,48 +178,66 @@ def _read(pool: Executor, inputs: Inputs, plan: Plan, work: Path, buckets: int) 
     return answers
 
 
-def _gather_facts(
-    reads: Sequence[ReadAnswer], inputs: Inputs, plan: Plan, work: Path, buckets: int
-) -> tuple[tuple[tuple[str, Path], ...], pa.Table]:
-    """What must be known across buckets: which product each offer is for, how late suppliers are, the seller's decisions and listings."""
+@dataclass(frozen=True)
+class _Gathered:
+    """What must be known across buckets, as spills, with the offers that no product takes and the repeats found on the way."""
+
+    spills: tuple[tuple[str, Path], ...]
+    unmatched: pa.Table
+    repeats: Counter[str]
+
+
+def _gather_facts(reads: Sequence[ReadAnswer], inputs: Inputs, work: Path, buckets: int) -> _Gathered:
+    """Which product each offer is for, how late suppliers are, the seller's decisions and listings."""
     spills = [spill for answer in reads for spill in answer.spills]
+    repeats = Counter[str]()
+
+    def told_once(name: str, bucket: int = 0) -> pd.DataFrame:
+        rows, counts = without_repeats(to_frame(spilled(spills, name, bucket)))
+        repeats.update(counts)
+        return rows
+
     as_of = day_number(sunday_of(inputs.week))
-    deliveries = to_frame(spilled(spills, "deliveries")).drop(columns=["source", "file", "line", "byte_offset"]).drop_duplicates()
-    store.write_spill(work / "facts-lateness.parquet", pa.Table.from_pandas(lateness_counts(deliveries, as_of), preserve_index=False), 1)
-    store.write_spill(work / "facts-decisions.parquet", spilled(spills, "decisions"), 1)
-    listed = spilled(spills, "listed")
+    lateness = lateness_counts(told_once("deliveries"), as_of)
+    store.write_spill(work / "facts-lateness.parquet", pa.Table.from_pandas(lateness, preserve_index=False), 1)
+    store.write_spill(work / "facts-decisions.parquet", to_arrow(told_once("decisions"), DUMP_TABLES["decisions"]), 1)
+    listed = to_arrow(told_once("listed"), DUMP_TABLES["listed"])
     store.write_spill(work / "facts-listed.parquet", listed.append_column("_listed", pa.array([True] * len(listed), pa.bool_())), 1)
 
-    matches = to_frame(spilled(spills, "matches"))
-    offers = [path for name, path in spills if name == "offers"]
-    codes = _codes(spills, buckets) if offers else product_codes(to_frame(schema(DUMP_TABLES["candidates"]).empty_table()))
+    matches = told_once("matches")
+    has_offers = any(name == "offers" for name, _ in spills)
+    codes = _codes(spills) if has_offers else product_codes(to_frame(schema(DUMP_TABLES["candidates"]).empty_table()))
     columns = schema(DUMP_TABLES["offers"])
-    unmatched = []
-    for place, path in enumerate(offers):
-        matched, rest = match_offers(to_frame(store.read_spill(path, 0).select(columns.names)), matches, codes)
+    matched_spills, unmatched = [], [columns.empty_table()]
+    for bucket in range(buckets if has_offers else 0):
+        matched, rest = match_offers(told_once("offers", bucket), matches, codes)
         found = pa.Table.from_pandas(matched, schema=columns.append(pa.field("matched_by", pa.string())), preserve_index=False)
-        target = work / f"matched-{place:05d}.parquet"
+        target = work / f"matched-{bucket:05d}.parquet"
         store.write_spill(target, with_bucket(found.replace_schema_metadata(), buckets), buckets)
-        spills.append(("matched_offers", target))
+        matched_spills.append(("matched_offers", target))
         unmatched.append(to_arrow(rest, DUMP_TABLES["offers"]))
-    return tuple(spills), pa.concat_tables(unmatched) if unmatched else columns.empty_table()
+    return _Gathered((*spills, *matched_spills), pa.concat_tables(unmatched), repeats)
 
 
-def _codes(spills: Sequence[tuple[str, Path]], buckets: int) -> pd.DataFrame:
+def _codes(spills: Sequence[tuple[str, Path]]) -> pd.DataFrame:
     wanted = ["gtin", "product_id", "marketplace"]
     parts = [store.read_parquet(path, wanted, [("gtin", "!=", "")]) for name, path in spills if name == "candidates"]
     return product_codes(to_frame(pa.concat_tables(parts)))
 
 
 def _ledger(
-    reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], plan: Plan, options: Options, inputs: Inputs
+    reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], repeats: Counter[str], plan: Plan, options: Options
 ) -> list[dict[str, Any]]:
     """Every file's accounts, checked; refuses the dump when too much of a file could not be taken."""
-    repeats, conflicts = Counter[str](), Counter[str]()
+    repeats, conflicts, superseded = Counter(repeats), Counter[str](), Counter[str]()
     for answer in decided:
         repeats.update(answer.repeats)
+        superseded.update(answer.superseded)
         conflicts.update(str(row["file"]) for row in answer.conflicts)
-    entries = [file_entry(read.report, repeats[read.report.file], conflicts[read.report.file]) for read in reads]
+    entries = []
+    for read in reads:
+        name = read.report.file
+        entries.append(file_entry(read.report, repeats[name], superseded[name], conflicts[name]))
     for entry in entries:
         share = set_aside_share(entry)
         limit = 0.0 if options.strict else plan.general.set_aside_share_max

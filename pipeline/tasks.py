@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline import store
 from pipeline.calendar import day_number
@@ -25,11 +26,12 @@ from pipeline.ingest.sources import Source, load_sources
 from pipeline.publish.ledger import publish_frame
 from pipeline.stages.categories import CategoryPolicy, compile_rules
 from pipeline.stages.margin import schedules_in_force
-from pipeline.stages.offers import Rates
+from pipeline.stages.offer_costs import Rates
 from pipeline.tables import DUMP_TABLES, OFFERS, ORIGIN, PRICE_HISTORY, empty, schema, to_arrow, to_frame
 from pipeline.week import Bucket, WeekFacts, decide
 
 # Tables whose rows belong to one product and are worked on bucket by bucket; the others are small or looked up across products.
+OFFER_KEY = ("supplier_id", "product_id", "supplier_sku", "gtin")
 BUCKETED = ("candidates", "price_history", "orders", "returns")
 _SPILL_ROWS = 400_000
 _HASH_BITS = 32
@@ -47,9 +49,10 @@ def product_hash(products: pa.Array | pa.ChunkedArray) -> np.ndarray:
     return hashes[np.asarray(encoded.indices)] if len(words) else np.zeros(0, dtype=np.int64)
 
 
-def with_bucket(table: pa.Table, buckets: int) -> pa.Table:
-    """The rows with `hash` and `bucket` (int64), bucket b holding the b-th range of the hash."""
-    hashes = product_hash(table["product_id"])
+def with_bucket(table: pa.Table, buckets: int, *, by: tuple[str, ...] = ("product_id",)) -> pa.Table:
+    """The rows with `hash` and `bucket` (int64), bucket b holding the b-th range of the hash of the columns `by`."""
+    key = table[by[0]] if len(by) == 1 else pc.binary_join_element_wise(*(pc.fill_null(table[name], "") for name in by), "\x1f")
+    hashes = product_hash(key)
     return table.append_column("hash", pa.array(hashes)).append_column("bucket", pa.array((hashes * buckets) >> _HASH_BITS))
 
 
@@ -107,6 +110,8 @@ def read_task(task: ReadTask) -> ReadAnswer:
         path = task.work / f"{name}-{task.place:05d}-{len(spills):05d}.parquet"
         if name in BUCKETED:
             store.write_spill(path, with_bucket(table, task.buckets), task.buckets)
+        elif name == "offers":  # equal offers meet in one bucket, though their product is not known yet
+            store.write_spill(path, with_bucket(table, task.buckets, by=OFFER_KEY), task.buckets)
         else:
             store.write_spill(path, table, 1)
         spills.append((name, path))
@@ -143,6 +148,7 @@ class DecideAnswer:
     history: Path
     rows: int
     repeats: dict[str, int]
+    superseded: dict[str, int]
     conflicts: tuple[dict[str, object], ...]
     rejects_alone: dict[str, int]
     verdicts: dict[str, int]
@@ -170,6 +176,7 @@ def decide_task(task: DecideTask) -> DecideAnswer:
         history=kept,
         rows=published.num_rows,
         repeats=decided.repeats,
+        superseded=decided.superseded,
         conflicts=tuple(decided.conflicts.astype(object).to_dict("records")),
         rejects_alone=decided.rejects_alone,
         verdicts={str(k): int(v) for k, v in decided.frame["verdict"].value_counts().items()},

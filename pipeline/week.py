@@ -19,10 +19,12 @@ from pipeline.stages.candidates import one_row_per_product
 from pipeline.stages.categories import CategoryPolicy, CategoryRules, classify
 from pipeline.stages.identity import gtins_invalid, packs_differ
 from pipeline.stages.margin import unit_economics
-from pipeline.stages.offers import Rates, choose_offers, with_quotes
+from pipeline.stages.offer_costs import Buying, Rates
+from pipeline.stages.offers import choose_offers, with_quotes
 from pipeline.stages.orders import order_facts
 from pipeline.stages.prices import price_distributions
 from pipeline.stages.records import own_counts, period_counts, seller_marks
+from pipeline.stages.repeats import counts_by_file, without_repeats
 from pipeline.stages.returns import return_risk
 from pipeline.stages.score import score
 from pipeline.stages.supply import supplier_lateness
@@ -73,6 +75,7 @@ class Decided:
     missing: pa.Array
     history: pd.DataFrame
     repeats: dict[str, int]
+    superseded: dict[str, int]
     conflicts: pd.DataFrame
     rejects_alone: dict[str, int]
 
@@ -83,7 +86,9 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
     orders = order_facts(bucket.orders, as_of, plan.returns.window_days, plan.rules.fba_window_days)
     merged = one_row_per_product(bucket.candidates)
     frame = _with_ordered_products(merged.candidates, orders.candidates)
-    history = one_price_a_day(bucket.price_history, orders.history)
+    told_prices, repeated_prices = without_repeats(bucket.price_history)
+    returns, repeated_returns = without_repeats(bucket.returns)
+    history, superseded = one_price_a_day(told_prices, orders.history)
     known_prices = with_earlier_weeks(history, bucket.kept_history)
 
     prices = price_distributions(frame, _placed(known_prices, frame), as_of, plan.forecast)
@@ -91,10 +96,12 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
     frame = _added(frame, classify(frame, facts.category_rules, facts.category_policy).rename(columns={"fee_category": "guessed_fees"}))
     frame = _added(frame, _identity(frame, facts))
     frame = _added(frame, seller_marks(frame, facts.decisions, facts.listed, as_of, plan.list.skip_weeks))
-    frame = _added(frame, choose_offers(frame, _matched(bucket.offers, frame), plan, facts.rates, facts.digits, as_of))
+    duty_free = {code: market.duty_free_origins for code, market in facts.marketplaces.items()}
+    buying = Buying(plan, facts.rates, facts.digits, duty_free, as_of)
+    frame = _added(frame, choose_offers(frame, _matched(bucket.offers, frame), buying))
     frame = with_quotes(frame)
     frame = _added(frame, pd.DataFrame({"is_pack_suspect": packs_differ(frame["title"], frame["offer_title"], frame["pack_quantity"])}))
-    counts = own_counts(frame, orders.counts, period_counts(bucket.returns, as_of, plan.returns.window_days))
+    counts = own_counts(frame, orders.counts, period_counts(returns, as_of, plan.returns.window_days))
     frame = _added(frame, counts)
     frame = _added(frame, return_risk(frame, counts, plan.returns))
     frame = _added(frame, unit_economics(frame, prices, facts.schedules, plan, facts.rates, facts.digits))
@@ -109,7 +116,8 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
         reasons=rules.reasons(outcomes, len(frame)),
         missing=pa.array(list(missing), type=pa.list_(pa.string())),
         history=history,
-        repeats=_sum(merged.repeats, orders.repeats),
+        repeats=_sum(merged.repeats, orders.repeats, repeated_prices, repeated_returns),
+        superseded=superseded,
         conflicts=merged.conflicts,
         rejects_alone=rules.rejects_alone(outcomes, frame),
     )
@@ -118,15 +126,18 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
 _PRICE = [*KEY, "date", "price_cents", "currency"]
 
 
-def one_price_a_day(history: pd.DataFrame, from_orders: pd.DataFrame) -> pd.DataFrame:
+def one_price_a_day(history: pd.DataFrame, from_orders: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     """One price per product and day of this dump: its price history before the seller's own orders, then the lower price.
 
-    The lower price, since a mistake must not make a margin and since the order of rows must not matter.
+    The lower price, since a mistake must not make a margin and since the order of rows must not matter. Also how many rows of each
+    file another row of the same product and day has superseded.
     """
-    told = pd.concat([history[_PRICE].assign(own=0), from_orders[_PRICE].assign(own=1)], ignore_index=True)
+    columns = [*_PRICE, "file"]
+    told = pd.concat([history[columns].assign(own=0), from_orders[_PRICE].assign(own=1, file=None)], ignore_index=True)
     told["date"] = told["date"].astype("date32[pyarrow]")
-    told = told.sort_values([*KEY, "date", "own", "price_cents"], kind="stable")
-    return told.drop_duplicates([*KEY, "date"])[_PRICE].reset_index(drop=True)
+    told = told.sort_values([*KEY, "date", "own", "price_cents", "file"], kind="stable")
+    again = told.duplicated([*KEY, "date"])
+    return told.loc[~again, _PRICE].reset_index(drop=True), counts_by_file(told[again])
 
 
 def with_earlier_weeks(history: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:

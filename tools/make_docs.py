@@ -147,7 +147,8 @@ def made_plan_optional() -> str:
     }
     rows = [(f"`{head}`", f"`{field.alias or key}`", _type_of(field.annotation)) for head, model in models.items()
             for key, field in model.model_fields.items()]  # fmt: skip
-    return table(("part", "key", "value"), rows)
+    severities = ", ".join(f"`{word}`" for word in ("off", *rules.SEVERITIES[1:]))
+    return table(("part", "key", "value"), [("`[severity]`", "a rule's id", f"one of {severities}"), *rows])
 
 
 def _type_of(annotation: object) -> str:
@@ -316,7 +317,9 @@ def made_return_checks() -> str:
     plan = config.load_plan().returns
     prior = plan.priors["home_kitchen"]
     a, b = prior.mean * prior.orders, (1 - prior.mean) * prior.orders
-    told = [(f"{k} of {n}" if n else "no evidence", a + plan.evidence_discount * k, b + plan.evidence_discount * (n - k)) for k, n in _CASES]
+    told = [
+        (f"{k} of {n}" if n else "no evidence", a + plan.evidence_discount * k, b + plan.evidence_discount * (n - k)) for k, n in _CASES
+    ]
     told.append(("stated 5 %, no count", a + 0.05 * plan.stated_rate_orders, b + 0.95 * plan.stated_rate_orders))
     rows = []
     for words, alpha, beta_ in told:

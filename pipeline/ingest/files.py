@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pipeline.errors import DumpError
 
-_UNFINISHED = (".part", ".filepart", ".crdownload", ".tmp", ".partial")
+# Endings of files that are still being uploaded.
+UNFINISHED = (".part", ".filepart", ".crdownload", ".tmp", ".partial")
 _BESIDE = (".sha256", ".md")
 
 
@@ -68,7 +69,7 @@ def _is_beside(name: str) -> bool:
 
 
 def _refuse_unfinished(name: str) -> None:
-    if name.lower().endswith(_UNFINISHED):
+    if name.lower().endswith(UNFINISHED):
         raise DumpError(f"{name}: still being uploaded; wait for the upload to finish, then run again")
 
 

@@ -77,6 +77,12 @@ def explained_text(told: Mapping[str, Any], ranks: Mapping[str, int | None]) -> 
     marks = {"pass": "ok", "warn": "warn", "review": "REVIEW", "reject": "REJECT"}
     for rule in told["rules"]:
         detail = f" ({rule['detail']})" if rule["detail"] else ""
+        if rule["unit"] == "yes/no":
+            word = "fails" if rule["observed"] else "holds"
+            lines.append(
+                f"  {marks[rule['severity']]:<6} {rule['rule']:<22} {word:>10}  {'':16}  {rule['asks']} [{rule['source']}]{detail}"
+            )
+            continue
         lines.append(
             f"  {marks[rule['severity']]:<6} {rule['rule']:<22} {_figure(rule['observed'], rule['unit']):>10}"
             f"  limit {_figure(rule['limit'], rule['unit']):>10}  {rule['asks']} [{rule['source']}]{detail}"
@@ -154,8 +160,6 @@ def _share(value: float | None) -> str:
 def _figure(value: float | None, unit: str) -> str:
     if value is None:
         return "-"
-    if unit == "yes/no":
-        return "yes" if value else "no"
     if unit in ("share", "probability"):
         return f"{100 * value:.1f} %"
     return f"{value:,.2f}" if unit == "money" else f"{value:,.0f}"

@@ -12,17 +12,19 @@ from pipeline.ingest.dump import FileReport
 SCHEMA_VERSION = 1
 
 
-def file_entry(report: FileReport, repeats: int, conflicts: int) -> dict[str, Any]:
+def file_entry(report: FileReport, repeats: int, superseded: int, conflicts: int) -> dict[str, Any]:
     """One file's ledger, after repeats and conflicts between its rows were found; the accounting laws hold or `AssertionError` is raised.
 
     lines = header + blank + non-records + rows + line ends inside values + set aside, and
-    rows = records used + non-products + exact repeats.
+    rows = records used + non-products + exact repeats. `superseded` tells how many of the records used gave way to another row of the
+    same product and day.
     """
     entry = asdict(report)
     entry["set_aside"] = dict(sorted(({**report.set_aside, "conflict": conflicts} if conflicts else report.set_aside).items()))
     entry["non_products"] = dict(sorted(report.non_products.items()))
     entry["rows"] = report.rows - conflicts
     entry["exact_repeats"] = repeats
+    entry["superseded"] = superseded
     entry["records_used"] = entry["rows"] - sum(report.non_products.values()) - repeats
     told = entry["header"] + entry["blank"] + sum(entry["non_records"].values()) + entry["rows"] + entry["line_ends_in_values"]
     told += sum(entry["set_aside"].values())

@@ -17,12 +17,19 @@ _ASKED = {
     "supplier_contact": "a contact",
     "accepts_returns": "its return policy",
 }
+# The same for what stands as a word in a row's flags or missing facts.
+_ASKED_WORDS = {
+    "freight_scope_unknown": "how far its freight reaches",
+    "duty_unknown": "where it ships from and whether duty is included",
+    "duty": "where it ships from and whether duty is included",
+    "freight": "freight",
+}
 
 
 def pass_share_warning(alone: Mapping[str, int], verdicts: Mapping[str, int], plan: General) -> str | None:
     """A sentence when implausibly few or many of the quoted, in-band, unexcluded candidates pass, naming the two hardest rules."""
     eligible = alone.get("eligible", 0)
-    if not eligible:
+    if eligible < plan.pass_share_candidates_min:
         return None
     passing = verdicts["shortlisted"] + verdicts["passed"]
     share = passing / eligible
@@ -39,17 +46,17 @@ def supplier_questions(decisions: Path) -> list[dict[str, object]]:
 
     Returns one entry per supplier with `supplier_id`, `asks` (list of sentences' ends) and `products` (how many wait for it), most first.
     """
-    columns = ["supplier_id", "verdict", "flags", *_ASKED]
+    columns = ["supplier_id", "verdict", "flags", "missing", *_ASKED]
     table = store.read_parquet(decisions, columns, [("verdict", "!=", "rejected"), ("supplier_id", "!=", "")])
     found: dict[str, dict[str, int]] = {}
     for column, words in _ASKED.items():
         unknown = table.filter(pc.is_null(table[column]))["supplier_id"].value_counts().to_pylist()
         for entry in unknown:
             found.setdefault(entry["values"], {})[words] = entry["counts"]
-    scope = table.filter(pc.is_valid(table["supplier_id"]))
-    for supplier, flags in zip(scope["supplier_id"].to_pylist(), scope["flags"].to_pylist(), strict=True):
-        if "freight_scope_unknown" in flags:
+    rows = zip(*(table[name].to_pylist() for name in ("supplier_id", "flags", "missing")), strict=True)
+    for supplier, flags, missing in rows:
+        for word in {*flags, *missing} & _ASKED_WORDS.keys():
             asks = found.setdefault(supplier, {})
-            asks["how far its freight reaches"] = asks.get("how far its freight reaches", 0) + 1
+            asks[_ASKED_WORDS[word]] = asks.get(_ASKED_WORDS[word], 0) + 1
     entries = [{"supplier_id": supplier, "asks": sorted(asks), "products": max(asks.values())} for supplier, asks in found.items() if asks]
     return sorted(entries, key=lambda entry: (-int(str(entry["products"])), str(entry["supplier_id"])))

@@ -2,7 +2,7 @@
 
 Within one file a product stands once: an exact repeat is counted and dropped; of rows that contradict each other the one with the lowest
 price is kept (a mistake must not make a margin) and the others are set aside. Across files every row may add what the better row
-lacks: the newest export first, then the lower price.
+lacks, the row with the lower price first.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipeline.stages.repeats import counts_by_file
 from pipeline.tables import CANDIDATES, KEY, ORIGIN, whole
 
 _KEYS = [column.name for column in KEY]
@@ -51,7 +52,7 @@ def one_row_per_product(rows: pd.DataFrame) -> Merged:
         ordered["_said"] = ""
     ordered = ordered.sort_values([*_KEYS, "file", "_price", "_said", "line"], kind="stable")
     repeated = ordered.duplicated([*_KEYS, "file", *_FACTS])
-    repeats = {str(file): int(count) for file, count in ordered.loc[repeated, "file"].value_counts().items()}
+    repeats = counts_by_file(ordered[repeated])
     ordered = ordered[~repeated]
     clash = ordered.duplicated([*_KEYS, "file"])
     conflicts = _conflicts(ordered[clash])

@@ -14,7 +14,7 @@ import pandas as pd
 from pipeline.config import Plan
 from pipeline.fees import PPM, FeeLine, FeeSchedule, FeeTable, fee_table, flat_line
 from pipeline.stages.economics import Limits, Lines, Terms, break_even_price, cost_lines, max_landed_cost
-from pipeline.stages.offers import Rates, label_assumption
+from pipeline.stages.offer_costs import Rates, label_assumption
 from pipeline.stages.prices import LEVELS, NAMES, Prices
 from pipeline.stages.returns import POSTERIOR_POINTS, posterior_points
 from pipeline.tables import flag, real, real_series, text, whole, whole_series
@@ -85,6 +85,7 @@ def unit_economics(
         dtype=candidates["currency"].dtype,
     )
     columns["fee_origin"] = pd.Series(origin, dtype=candidates["currency"].dtype)
+    columns["has_money_plan"] = pd.Series(money_known, dtype="boolean")
     columns["is_profit_known"] = pd.Series(earned, dtype="boolean")
     return pd.DataFrame(columns).set_index(candidates.index)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipeline.stages.repeats import counts_by_file
 from pipeline.tables import days, flag, whole, whole_series
 
 KEY = ["marketplace", "product_id"]
@@ -50,7 +51,7 @@ def order_facts(orders: pd.DataFrame, as_of: int, window_days: int, recent_days:
     same = ["file", *KEY, "order_id", "ordered_at", "quantity", "unit_price_cents", "currency", "title", "customer_key", "is_return",
             "returned_order_id", "returned_at"]  # fmt: skip
     repeated = orders.duplicated(same)
-    repeats = {str(file): int(count) for file, count in orders.loc[repeated, "file"].value_counts().items()}
+    repeats = counts_by_file(orders[repeated])
     # Files that overlap hold the same line twice: told once.
     lines = orders[~orders.duplicated(same[1:])].copy()
     lines["day"] = np.floor_divide(lines["ordered_at"].astype("int64[pyarrow]").to_numpy(dtype=np.int64), 86_400)

@@ -224,8 +224,11 @@ def _lateness(facts: Facts, plan: Plan) -> Outcome:
     over = beta.sf(rules.late_rate_max, a + np.nan_to_num(late), rules.late_prior_n - a + np.nan_to_num(deliveries) - np.nan_to_num(late))
     over = np.where(facts.has_offer & (np.nan_to_num(deliveries) > 0), over, np.nan)
     severity = np.where(deliveries >= rules.late_deliveries_min, REJECT, WARN)
-    found = _at_most(over, rules.late_reject_probability, WARN)
-    return Outcome(np.where(found.severity > PASS, severity, PASS), found.known, over, found.limit, found.distance)
+    # From the limit on, not above it: at 0.90 the supplier is as good as certainly late too often.
+    with np.errstate(invalid="ignore"):
+        fails = over >= rules.late_reject_probability
+    limit = np.full(facts.n, rules.late_reject_probability)
+    return Outcome(np.where(fails, severity, PASS), ~np.isnan(over), over, limit, np.where(fails, over - limit, 0.0))
 
 
 def _tracking(facts: Facts, plan: Plan) -> Outcome:
@@ -321,6 +324,8 @@ RULES: tuple[Rule, ...] = (
     Rule("stale_cost", "own", "days", "the quote is no older than", _stale_cost),
     Rule("offer_expired", "own", "yes/no", "the offer is still valid and in stock",
          _flag_rule("is_offer_expired", REVIEW, "the offer has run out or has no stock")),
+    Rule("duty_unknown", "own", "yes/no", "origin or duty is told",
+         _flag_rule("is_duty_unknown", REVIEW, "neither origin nor duty is told: duty is taken as nil")),
     Rule("label_unknown", "G-33", "yes/no", "the label of a heavy parcel is known", _flag_rule(
         "is_label_heavy", REVIEW, "too heavy to assume the label's cost; ask for a carrier's price")),
     Rule("supplier_contact", "G-30", "yes/no", "the supplier's contact is known", _contact),
@@ -411,8 +416,10 @@ def missing_facts(frame: pd.DataFrame) -> np.ndarray:
         "fee_schedule": pd.isna(text(frame, "fee_schedule")),
         "offer": ~has_offer,
         "exchange_rate": has_offer & flag(frame, "lacks_rate")[0],
+        "freight": has_offer & flag(frame, "lacks_freight")[0],
         "duty": has_offer & flag(frame, "lacks_duty")[0],
-        "shipping_cost": has_offer & ~whole(frame, "shipping_cost_cents")[1] & ~flag(frame, "lacks_rate")[0],
+        # The currency has no [money.X] in the plan: neither label nor return label nor least profit is known.
+        "money_plan": ~flag(frame, "has_money_plan")[0] & pd.notna(text(frame, "currency")),
     }
     names = np.array(list(checks), dtype=object)
     grid = np.column_stack([np.asarray(mask, dtype=bool) for mask in checks.values()])

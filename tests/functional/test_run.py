@@ -222,3 +222,27 @@ def test_help_answers_without_loading_the_libraries():
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+def test_the_plan_may_make_a_rule_milder_stricter_or_switch_it_off(make_dump, run):
+    def verdict(suppliers, severity):
+        plan = f'[severity]\nsuppliers_min = "{severity}"\n'
+        return run(make_dump(f"2026-W{40 + len(seen):02d}", suppliers=suppliers), plan=plan).manifest["verdicts"]
+
+    seen = []
+    for severity, wanted in (("reject", "rejected"), ("review", "review"), ("warn", "shortlisted"), ("off", "shortlisted")):
+        seen.append(verdict(1, severity))
+        assert seen[-1][wanted] == 1, severity
+
+
+def test_a_severity_of_no_rule_is_refused_with_the_nearest_one(make_dump, run):
+    from pipeline.errors import PlanError
+
+    with pytest.raises(PlanError, match="did you mean 'suppliers_min'"):
+        run(make_dump(), plan='[severity]\nsupplier_min = "reject"\n')
+
+
+def test_a_single_file_is_a_dump_of_its_folders_week(make_dump, run):
+    dump = make_dump("2026-W47")
+    manifest = run(dump / "candidates.csv").manifest
+    assert manifest["week"] == "2026-W47" and [entry["file"] for entry in manifest["inputs"]] == ["candidates.csv"]

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import PlanError
-from pipeline.stages.brands import plain, words_of
+from pipeline.stages.phrases import plain, words_of
 from pipeline.stages.categories import COLUMNS, SEVERITY, CategoryPolicy, classify, compile_rules
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,0 +1,173 @@
+"""The decision about one listing: the findings of its path, brand and title, and the strictest of them under a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+from pipeline.errors import PlanError
+from pipeline.stages.brands import Brand
+from pipeline.stages.category_paths import PathFacts
+from pipeline.stages.category_rules import RESTRICTED
+from pipeline.stages.category_titles import TitleHits
+
+SEVERITY = {"pass": 0, "review": 1, "reject": 2}
+# State, key, and the known brand when it is one (`BrandBook.state`).
+BrandClaim = tuple[str, str, Brand | None]
+
+
+@dataclass(frozen=True)
+class CategoryPolicy:
+    """What to do with each case: `reject`, `review` or `pass`. The defaults are explained in docs/categories.md.
+
+    `licence` is for a licence or an accessory brand in the title of apparel; `no_category` for a blank path or an unknown
+    root ("pass" lets a row through when its title has no restricted word at all); `mismatch` for a harmless category with a
+    title that says otherwise. `authorised_brands` soften an apparel rejection to a review; `known_brands` are the seller's own.
+    """
+
+    electronics: str = "reject"
+    food: str = "reject"
+    apparel_known: str = "reject"
+    apparel_unknown: str = "review"
+    apparel_missing: str = "review"
+    apparel_generic: str = "pass"
+    powered: str = "review"
+    animal_food: str = "review"
+    supplements: str = "reject"
+    luggage: str = "pass"
+    licence: str = "review"
+    no_category: str = "review"
+    mismatch: str = "review"
+    authorised_brands: frozenset[str] = frozenset()
+    known_brands: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if not each.name.endswith("_brands") and value not in SEVERITY:
+                raise PlanError(f"category policy: {each.name}: {value!r} is none of pass, reject, review")
+
+
+@dataclass(frozen=True)
+class Finding:
+    verdict: str
+    sentence: str
+    evidence: str
+
+
+def judge(path: PathFacts, brand: BrandClaim, hits: TitleHits, policy: CategoryPolicy, authorised: frozenset[str]) -> Finding:
+    # The strictest finding; among equals the first, so the order here is the order of what matters most.
+    findings = [
+        *_judge_path(path, brand, hits, policy),
+        *_judge_brand(path, brand, hits, policy, authorised),
+        *_judge_title(path, hits, policy),
+        *_judge_absence(path, policy),
+    ]
+    if not findings:
+        where = f'category "{path.segment or path.root}"' if path.root else "the title, without a category"
+        return Finding("pass", f"pass: no restricted evidence in {where}", path.segment or path.root)
+    return max(findings, key=lambda finding: SEVERITY[finding.verdict])
+
+
+def _said(verdict: str) -> str:
+    return "rejected" if verdict == "reject" else verdict
+
+
+def _where(path: PathFacts) -> str:
+    if path.segment and path.segment != path.root:
+        return f'category segment "{path.segment}" (root "{path.root}")'
+    return f'category root "{path.root}"'
+
+
+def _judge_path(path: PathFacts, brand: BrandClaim, hits: TitleHits, policy: CategoryPolicy) -> Iterable[Finding]:
+    evidence = path.segment or path.root
+    named = {
+        "electronics": policy.electronics,
+        "food": policy.supplements if path.kind == "supplements" else policy.food,
+        "powered": policy.powered,
+        "animal_food": policy.animal_food,
+        "luggage": policy.luggage,
+    }
+    if path.department in named:
+        verdict = named[path.department]
+        name = "food: ingestible" if path.kind == "supplements" else path.department.replace("_", " ")
+        yield Finding(verdict, f"{_said(verdict)}: {name}, because of {_where(path)}{_doubt(path, brand, hits)}", evidence)
+
+
+def _doubt(path: PathFacts, brand: BrandClaim, hits: TitleHits) -> str:
+    # Never softens the verdict: it tells a person that the category may be the mistake (building sets filed under video games).
+    if path.department not in RESTRICTED or any(word.department == path.department for word in hits.words):
+        return ""
+    goods = [word.text for word in hits.words if word.department == "goods"]
+    goods += [found.brand.name for found in hits.brands if found.brand.kind == "toy" and not found.is_compatible]
+    if goods:
+        return f"; the title disagrees ({', '.join(goods[:3])})"
+    maker = brand[2]
+    return f"; the brand disagrees ({maker.name} makes toys)" if maker is not None and maker.kind == "toy" else ""
+
+
+def _judge_absence(path: PathFacts, policy: CategoryPolicy) -> Iterable[Finding]:
+    if not path.is_known:
+        why = f'the category root "{path.root}" does not tell what it is' if path.root else "there is no category"
+        yield Finding(policy.no_category, f"{_said(policy.no_category)}: {why}", path.root)
+
+
+def _judge_brand(
+    path: PathFacts, brand: BrandClaim, hits: TitleHits, policy: CategoryPolicy, authorised: frozenset[str]
+) -> Iterable[Finding]:
+    if path.department != "apparel":
+        return
+    state, key, known = brand
+    name = known.name if known else ""
+    if state == "known" and key in authorised:
+        verdict = min(policy.apparel_known, "review", key=lambda v: SEVERITY[v])
+        yield Finding(verdict, f'{_said(verdict)}: apparel of "{name}", for which you are authorised, in {_where(path)}', name)
+    else:
+        verdict = {
+            "known": policy.apparel_known,
+            "unknown": policy.apparel_unknown,
+            "generic": policy.apparel_generic,
+            "missing": policy.apparel_missing,
+        }[state]
+        said = {
+            "known": f'of the known brand "{name}"',
+            "unknown": f'of "{key}", a brand neither known nor unbranded,',
+            "generic": "that claims to be unbranded (a class with many returns)",
+            "missing": "without a brand",
+        }[state]
+        yield Finding(verdict, f"{_said(verdict)}: apparel {said} in {_where(path)}", name or path.segment or path.root)
+    worn = [word.text for word in hits.words if word.is_wearable]
+    if worn:
+        verdict = policy.electronics
+        yield Finding(verdict, f"{_said(verdict)}: electronics, because the title says {', '.join(worn)}", ", ".join(worn))
+    for found in hits.brands:
+        if found.brand.key == key or found.brand.key in authorised:
+            continue
+        is_hint = found.is_compatible or found.brand.kind == "licence"
+        verdict = policy.licence if is_hint else policy.apparel_known
+        yield Finding(verdict, f'{_said(verdict)}: apparel, and the title names "{found.brand.name}"', found.brand.name)
+
+
+def _judge_title(path: PathFacts, hits: TitleHits, policy: CategoryPolicy) -> Iterable[Finding]:
+    where = f'category says "{path.segment or path.root}"' if path.root else "there is no category"
+    for department in (*RESTRICTED, "powered"):
+        if department == path.department or department in path.cancels:
+            continue
+        found = [w for w in hits.words if w.department == department and (w.is_hard or department not in path.quiet)]
+        if not found or (department == "powered" and path.department == "electronics"):
+            continue
+        # Without a category the title is all there is: one soft word is enough for a look.
+        if len(found) >= 2 or found[0].is_hard or not path.is_known:
+            verdict = policy.powered if department == "powered" else policy.mismatch
+            texts = ", ".join(word.text for word in found[:4])
+            yield Finding(verdict, f"{_said(verdict)}: {where}, but the title says {department} ({texts})", texts)
+
+
+def brand_of(cell: BrandClaim, hits: TitleHits) -> BrandClaim:
+    # An empty cell says nothing; a title that begins with a known name, or says "by" it, does.
+    if cell[0] != "missing":
+        return cell
+    for found in hits.brands:
+        if found.leads and not found.is_compatible and found.brand.kind != "licence":
+            return "known", found.brand.key, found.brand
+    return cell

@@ -1,0 +1,175 @@
+"""The path rule: what a category path says about a listing, segment by segment from leaf to root."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import unescape
+
+from pipeline.stages.category_rules import RESTRICTED, CategoryRules, Root, SegmentRule, root_key
+from pipeline.stages.phrases import words_of
+
+# Only whole, short entities: a long run of digits is no character.
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
+_SEPARATOR = re.compile("[>\u203a\u00bb\uff1e]")  # never , & / - which belong to the names
+# The return prior follows what the goods are, where that is known better than from the root.
+_RETURN_BY_DEPARTMENT = {
+    "electronics": "consumer_electronics",
+    "apparel": "apparel_shoes",
+    "food": "grocery",
+    "luggage": "bags_luggage",
+    "animal_food": "pet_garden_office_sports_tools",
+}
+# Amazon's threshold for bags is stated for the fee category, whatever the bag is filed under.
+_RETURN_BY_FEE = {"backpacks_handbags_luggage": "bags_luggage"}
+
+
+@dataclass(frozen=True)
+class PathFacts:
+    """What a category path says; `segment` and `root` are the row's own spelling, for the explanation."""
+
+    department: str
+    segment: str
+    root: str
+    is_known: bool
+    return_class: str
+    fee_category: str
+    fee_assumed: bool
+    cancels: frozenset[str] = frozenset()
+    quiet: frozenset[str] = frozenset()
+    kind: str = ""
+
+
+# Of one segment: department rules, traps, fee rules.
+_Matches = tuple[tuple[SegmentRule, ...], tuple[SegmentRule, ...], tuple[SegmentRule, ...]]
+
+
+class PathReader:
+    """Reads paths under one set of rules; every distinct segment is matched once."""
+
+    def __init__(self, rules: CategoryRules) -> None:
+        self._rules = rules
+        self._seen: dict[str, _Matches] = {}
+
+    def _match(self, segment: str) -> _Matches:
+        if segment not in self._seen:
+            rules = self._rules
+            self._seen[segment] = (rules.segments.match(segment), rules.traps.match(segment), rules.fees.match(segment))
+        return self._seen[segment]
+
+    def read(self, path: str | None) -> PathFacts:
+        """What one path says; the order of the tests is in docs/categories.md."""
+        text = _ENTITY.sub(lambda found: unescape(found[0]), path or "")
+        segments = [s for s in (part.strip(" \t\r\n\u3000\ufeff\u200b") for part in _SEPARATOR.split(text)) if words_of(s)]
+        while len(segments) > 1 and root_key(segments[0]) in self._rules.prefixes:
+            segments = segments[1:]
+        if not segments:
+            return PathFacts("unknown", "", "", False, "other", "everything_else", True)
+        root = self._rules.roots.get(root_key(segments[0]))
+        if root and root.department == "mixed" and len(segments) > 1 and root_key(segments[1]) in self._rules.roots:
+            segments = segments[1:]
+            root = self._rules.roots[root_key(segments[0])]
+        is_mixed = root is None or root.department == "mixed"
+        start = 0 if root is None else 1
+        finder = _Finder([self._match(s) for s in segments], "unknown" if is_mixed or root is None else root.key, start)
+        department, at, kind, cancels = _department(finder, root)
+        is_known = root is not None and not is_mixed and (root.is_verified or department in RESTRICTED)
+        if not is_known and department == "other":
+            department = "unknown"
+        fee, fee_at = finder.fee(department)
+        return_class = root.return_class if root else "other"
+        if kind != "supplements" and not (department == "electronics" and root and root.department == "electronics"):
+            return_class = _RETURN_BY_DEPARTMENT.get(department, return_class)
+        elif any("computer" in word or "laptop" in word for s in segments for word in words_of(s)):
+            return_class = "computers"
+        return_class = _RETURN_BY_FEE.get(fee, return_class)
+        return PathFacts(
+            department,
+            segments[at] if at >= 0 else "",
+            segments[0],
+            is_known,
+            return_class,
+            fee or (root.fee_category if root else "everything_else"),
+            fee_at < 0,
+            cancels | (root.cancels if root else frozenset()),
+            root.quiet if root else frozenset(),
+            kind,
+        )
+
+
+class _Finder:
+    """The matches of one path's segments, looked through from leaf to root."""
+
+    def __init__(self, matches: list[_Matches], root_key: str, start: int) -> None:
+        self._matches, self._root_key, self._start = matches, root_key, start
+        # Per department: places with a trap, the last one that also reaches above it, the first one that also reaches below it.
+        self._trapped: set[tuple[str, int]] = set()
+        self._last_above: dict[str, int] = {}
+        self._first_below: dict[str, int] = {}
+        for place in range(start, len(matches)):
+            for trap in matches[place][1]:
+                for department in trap.cancels:
+                    self._trapped.add((department, place))
+                    if trap.reach == "above":
+                        self._last_above[department] = place
+                    elif trap.reach == "below":
+                        self._first_below.setdefault(department, place)
+
+    def find(self, department: str, kind: str | None = None) -> tuple[int, str]:
+        """Place and kind of the deepest segment of a department that no trap takes back; -1 when there is none."""
+        for at in range(len(self._matches) - 1, self._start - 1, -1):
+            for rule in self._matches[at][0]:
+                fits = rule.department == department and (kind is None or rule.kind == kind) and rule.holds(self._root_key)
+                if fits and not self.is_cancelled(department, at):
+                    return at, rule.kind
+        return -1, ""
+
+    def is_cancelled(self, department: str, at: int) -> bool:
+        """Whether a trap takes the department back at this place: in the segment itself, from one below it or one above it."""
+        return (department, at) in self._trapped or self._last_above.get(department, at) > at or self._first_below.get(department, at) < at
+
+    def fee(self, department: str) -> tuple[str, int]:
+        """Fee category and place of the deepest segment that names one for goods of this department."""
+        for at in range(len(self._matches) - 1, self._start - 1, -1):
+            for rule in self._matches[at][2]:
+                if rule.holds(self._root_key) and (not rule.goods or department in rule.goods):
+                    return rule.department, at
+        return "", -1
+
+
+_ANIMAL_CANCELS = frozenset({"food", "apparel"})
+
+
+def _department(finder: _Finder, root: Root | None) -> tuple[str, int, str, frozenset[str]]:
+    # Department, place of the segment that decides (-1: the root), kind, and what this branch keeps title words from claiming.
+    none: frozenset[str] = frozenset()
+    of_root = root.department if root and root.is_verified else ""
+    if root and root.decides:
+        return of_root, -1, "", none
+    if root and not root.is_verified and root.department in RESTRICTED:
+        return root.department, -1, "", none
+    if of_root not in ("electronics", "apparel") and ((root and root.key == "PetSupplies") or finder.find("pet")[0] >= 0):
+        for department in ("electronics", "animal_food", "powered"):
+            at, kind = finder.find(department)
+            if at >= 0:
+                return department, at, kind, _ANIMAL_CANCELS
+        return "other", finder.find("pet")[0], "", _ANIMAL_CANCELS
+    if of_root in ("electronics", "food"):
+        return of_root, -1, "", none
+    at, kind = finder.find("electronics", "smartwatch")
+    if at >= 0:
+        return "electronics", at, kind, none
+    if of_root == "apparel":
+        at, _ = finder.find("luggage")
+        return ("luggage", at, "", none) if at >= 0 else ("apparel", -1, "", none)
+    blocked = root.cancels if root else none
+    for department in (*RESTRICTED, "luggage", "powered"):
+        at, kind = finder.find(department)
+        if at >= 0 and department not in blocked:
+            return department, at, kind, none
+    at, _ = finder.find("costume")
+    if at >= 0:
+        return "apparel", at, "", none
+    if of_root == "luggage" or (of_root == "powered" and not finder.is_cancelled("powered", 0)):
+        return of_root, -1, "", none
+    return "other", -1, "", none

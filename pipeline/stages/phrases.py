@@ -1,0 +1,84 @@
+"""Words of a listing: their normal form, and phrases among them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+CJK = "\u3040-\u30fa\u30fc-\u30ff\u3400-\u9fff\uac00-\ud7af\u3005"
+_WORD = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+")
+_APOSTROPHES = dict.fromkeys(map(ord, "'`\u00b4\u2018\u2019\u02bc\u2032"))
+_MARKS = dict.fromkeys(map(ord, "™®©℠"))
+# Kana keep their voicing marks: ガ is another sound than カ.
+_VOICING = "\u3099\u309a"
+_ASCII = {code: " " for code in range(128) if not chr(code).isalnum()} | {ord("&"): " and ", ord("'"): None, ord("`"): None}
+_IRREGULAR = {
+    "knives": "knife",
+    "shelves": "shelf",
+    "scarves": "scarf",
+    "cookies": "cookie",
+    "movies": "movie",
+    "men": "man",
+    "women": "woman",
+    "electronics": "electronics",
+}
+
+
+def plain(text: str) -> str:
+    """Normal form of a text: NFKC, no case, no accents (kana keep theirs), no invisible characters, no trade marks."""
+    if text.isascii():
+        return text.lower()
+    text = unicodedata.normalize("NFKC", text.translate(_MARKS)).casefold()
+    kept = (c for c in unicodedata.normalize("NFD", text) if c in _VOICING or unicodedata.category(c) not in ("Mn", "Cf"))
+    return unicodedata.normalize("NFC", "".join(kept)).casefold()
+
+
+def words_of(text: str) -> list[str]:
+    """Words of a text in normal form and in order; an apostrophe joins, `&` is the word "and", the rest separates."""
+    if text.isascii():
+        return text.lower().translate(_ASCII).split()
+    return _WORD.findall(plain(text).translate(_APOSTROPHES).replace("&", " and "))
+
+
+@lru_cache(maxsize=200_000)
+def singular(word: str) -> str:
+    """English singular, roughly: both sides of a comparison go through it, so it must only be the same twice."""
+    if len(word) < 4 or word in _IRREGULAR or word[-1] != "s" or word.endswith(("ss", "us", "is")):
+        return _IRREGULAR.get(word, word)
+    if word.endswith("ies"):
+        return word[:-3] + "y"
+    return word[:-2] if word.endswith(("ches", "shes", "xes", "sses", "zes")) else word[:-1]
+
+
+def phrase_of(text: str) -> tuple[str, ...]:
+    """The words of a rule in the form in which they are looked up."""
+    return tuple(map(singular, words_of(text)))
+
+
+class PhraseIndex(Generic[T]):
+    """Finds whole phrases among words by their longest word: one dictionary look-up a word, no alternation."""
+
+    def __init__(self, entries: Iterable[tuple[tuple[str, ...], T]]) -> None:
+        self._by_word: dict[str, list[tuple[int, tuple[str, ...], T]]] = {}
+        for phrase, payload in entries:
+            at = max(range(len(phrase)), key=lambda i: (len(phrase[i]), -i))
+            self._by_word.setdefault(phrase[at], []).append((at, phrase, payload))
+
+    def get(self, word: str) -> Sequence[tuple[int, tuple[str, ...], T]]:
+        """Phrases whose longest word is this one (singular), each with the word's place in it."""
+        return self._by_word.get(word, ())
+
+    def find(self, words: Sequence[str]) -> list[tuple[int, int, T]]:
+        """Begin, end and payload of every phrase in a sequence of singular words; overlaps are all given."""
+        found = []
+        for i, word in enumerate(words):
+            for at, phrase, payload in self._by_word.get(word, ()):
+                begin = i - at
+                if begin >= 0 and tuple(words[begin : begin + len(phrase)]) == phrase:
+                    found.append((begin, begin + len(phrase), payload))
+        return found
