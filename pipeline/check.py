@@ -6,9 +6,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Plan
 from pipeline.errors import DumpError
 from pipeline.ingest.dump import describe, list_dump, read_file
+from pipeline.plan import Plan
 from pipeline.publish.manifest import file_entry
 from pipeline.tasks import read_context, sources
 

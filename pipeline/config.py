@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import difflib
 import hashlib
 import json
@@ -10,275 +9,16 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ValidationError
 
 from pipeline.errors import PlanError
+from pipeline.plan import Plan, digest_of
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
 DEFAULT_PLAN = CONFIGS / "shortlist.toml"
-
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-Days = Annotated[int, Field(ge=0)]
-Treatment = Literal["reject", "review", "pass"]
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class General(_Frozen):
-    """Where unnamed rows belong, and when a dump is refused."""
-
-    marketplace: str
-    set_aside_share_max: Share
-    pass_share_min: Share
-    pass_share_max: Share
-    pass_share_candidates_min: Annotated[int, Field(ge=1)]
-
-
-class ListPlan(_Frozen):
-    """How long the list is and how it stays diverse."""
-
-    top: Annotated[int, Field(ge=1)]
-    parent_max: Annotated[int, Field(ge=1)]
-    supplier_share_max: Share
-    brand_share_max: Share
-    skip_weeks: Annotated[int, Field(ge=0)]
-
-
-class Money(_Frozen):
-    """One currency's limits and assumed costs, in major units."""
-
-    price_min: Positive | None = None
-    price_max: Positive | None = None
-    net_profit_min: float
-    label_cost: Annotated[float, Field(ge=0)]
-    label_cost_unknown_weight: Annotated[float, Field(ge=0)]
-    label_weight_review_g: Positive
-    return_label_cost: Annotated[float, Field(ge=0)]
-
-    @model_validator(mode="after")
-    def _band(self) -> Money:
-        if (self.price_min is None) != (self.price_max is None):
-            raise ValueError("a price band needs both price_min and price_max")
-        if self.price_min is not None and self.price_max is not None and self.price_min > self.price_max:
-            raise ValueError("price_min is above price_max")
-        return self
-
-
-class Costs(_Frozen):
-    """Cost lines that no dump tells."""
-
-    advertising_share: Annotated[float, Field(ge=0, lt=0.5)]
-    payment_share: Annotated[float, Field(ge=0, lt=0.2)]
-    returned_goods_share: Share
-    assumed_duty_share: Share | None = None
-    freight_to: Literal["buyer", "agent", "unknown"]
-
-
-class Rules(_Frozen):
-    """Limits of the rules."""
-
-    landed_share_max: Share
-    landed_share_suspect: Share
-    goods_share_suspect: Share
-    gross_margin_min: Share
-    net_margin_min: Share
-    margin_hold_probability_min: Share
-    handling_days_max: Days
-    handling_days_warn: Days
-    late_rate_max: Share
-    late_deliveries_min: Days
-    late_reject_probability: Share
-    late_prior_mean: Annotated[float, Field(gt=0, lt=1)]
-    late_prior_n: Positive
-    suppliers_min: Days
-    quote_age_days_max: Days
-    amazon_share_max: Share
-    out_of_stock_share_max: Share
-    top_seller_share_max: Share
-    fba_units_month: Days
-    fba_window_days: Annotated[int, Field(ge=1)]
-    forbidden_platforms: tuple[str, ...]
-
-
-class Prior(_Frozen):
-    """A category's return rate before any evidence: mean, and how many orders it is worth."""
-
-    mean: Annotated[float, Field(gt=0, lt=1)]
-    orders: Positive
-
-
-class Returns(_Frozen):
-    """Return risk: limits, priors, what evidence is worth."""
-
-    rate_max: Annotated[float, Field(gt=0, lt=1)]
-    warn_probability: Share
-    review_probability: Share
-    reject_probability: Share
-    return_rate_hard_max: Share
-    orders_min: Days
-    window_days: Days
-    evidence_discount: Annotated[float, Field(gt=0, le=1)]
-    stated_rate_orders: Positive
-    low_factor: Annotated[float, Field(gt=0, le=1)]
-    high_factor: Annotated[float, Field(ge=1)]
-    priors: dict[str, Prior]
-
-    @field_validator("priors")
-    @classmethod
-    def _other(cls, priors: dict[str, Prior]) -> dict[str, Prior]:
-        if "other" not in priors:
-            raise ValueError("a prior named 'other' is needed for categories without their own")
-        return priors
-
-
-class Forecast(_Frozen):
-    """The price of the next weeks."""
-
-    horizon_days: Annotated[int, Field(ge=1)]
-    half_life_days: Positive
-    hazard_prior_days: Positive
-    hazard_prior: Positive
-    own_history_trust: Positive
-    stay_share_flat: Share
-    stay_share_moved: Share
-    flat_tolerance: Share
-    summary_spread_min: Positive
-    snapshot_spread: Positive
-    kernel: tuple[tuple[float, float], ...]
-
-    @field_validator("kernel")
-    @classmethod
-    def _rising(cls, kernel: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
-        shares, ratios = zip(*kernel, strict=True)
-        rises = all(a < b for a, b in zip(shares, shares[1:], strict=False)) and list(ratios) == sorted(ratios)
-        if not rises or shares[0] <= 0 or shares[-1] >= 1 or ratios[0] <= 0:
-            raise ValueError("wanted [share, ratio] pairs that rise, shares between 0 and 1, ratios above 0")
-        return kernel
-
-
-class ScorePlan(_Frozen):
-    """Weights and scales of the score's parts."""
-
-    margin_weight: Annotated[float, Field(ge=0)]
-    margin_scale: Positive
-    returns_weight: Annotated[float, Field(ge=0)]
-    returns_scale: Positive
-    stability_weight: Annotated[float, Field(ge=0)]
-    stability_scale: Positive
-    supply_weight: Annotated[float, Field(ge=0)]
-    supply_scale: Positive
-    demand_weight: Annotated[float, Field(ge=0)]
-    demand_scale: Positive
-    missing_share: Share
-
-    @model_validator(mode="after")
-    def _hundred(self) -> ScorePlan:
-        total = self.margin_weight + self.returns_weight + self.stability_weight + self.supply_weight + self.demand_weight
-        if abs(total - 100) > 1e-9:
-            raise ValueError(f"the five weights sum to {total:g}; wanted 100")
-        return self
-
-
-class Categories(_Frozen):
-    """What becomes of each kind of goods, and the seller's own brands."""
-
-    electronics: Treatment
-    food: Treatment
-    apparel_known: Treatment
-    apparel_unknown: Treatment
-    apparel_missing: Treatment
-    apparel_generic: Treatment
-    powered: Treatment
-    animal_food: Treatment
-    supplements: Treatment
-    luggage: Treatment
-    licence: Treatment
-    no_category: Treatment
-    mismatch: Treatment
-    authorised_brands: tuple[str, ...]
-    blocked_brands: tuple[str, ...]
-    known_brands: tuple[str, ...]
-
-
-class Marketplaces(_Frozen):
-    """What is settled for a marketplace."""
-
-    vat_set: tuple[str, ...]
-
-
-class SupplierFacts(_Frozen):
-    """What is known of a supplier for all its offers; fills only what an offer leaves open."""
-
-    platform: str | None = None
-    has_tracking: bool | None = None
-    contact: str | None = None
-    freight_to: Literal["buyer", "agent", "unknown"] | None = None
-    accepts_returns: bool | None = None
-    handling_days_max: Days | None = None
-    ship_from: str | None = None
-
-
-class ExchangeRate(_Frozen):
-    """One dated rate: one unit of `from` is `rate` units of `to`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
-
-    from_: str = Field(alias="from")
-    to: str
-    date: dt.date
-    rate: Positive
-
-
-class Exchange(_Frozen):
-    """How old a rate may be."""
-
-    rate_age_days_max: Days
-
-
-class SourceFacts(_Frozen):
-    """What a source cannot know of itself."""
-
-    marketplace: str | None = None
-    currency: str | None = None
-    encoding: str | None = None
-    decimal: Literal[".", ","] | None = None
-
-
-class Plan(_Frozen):
-    """Everything that decides, frozen."""
-
-    general: General
-    list: ListPlan
-    money: dict[str, Money]
-    costs: Costs
-    rules: Rules
-    returns: Returns
-    forecast: Forecast
-    score: ScorePlan
-    categories: Categories
-    marketplaces: Marketplaces
-    exchange: Exchange
-    severity: dict[str, Literal["off", "warn", "review", "reject"]] = {}
-    exchange_rates: tuple[ExchangeRate, ...] = ()
-    suppliers: dict[str, SupplierFacts] = {}
-    sources: dict[str, SourceFacts] = {}
-
-    @model_validator(mode="after")
-    def _one_rate_a_day(self) -> Plan:
-        seen = [(rate.from_, rate.to, rate.date) for rate in self.exchange_rates]
-        if len(seen) != len(set(seen)):
-            raise ValueError("two exchange rates for the same currencies and day")
-        return self
-
-    def digest(self) -> str:
-        """SHA-256 of the plan's meaning: order and comments of the file do not count."""
-        return digest_of(self.model_dump(mode="json", by_alias=True))
 
 
 @dataclass(frozen=True)
@@ -302,11 +42,6 @@ class Configs:
     category_tables: Mapping[str, Mapping[str, Any]]
     digits: Mapping[str, int]
     digest: str
-
-
-def digest_of(value: object) -> str:
-    """SHA-256 over a canonical JSON text of plain values."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False, default=str).encode()).hexdigest()
 
 
 def code_digest() -> str:

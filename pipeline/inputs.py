@@ -12,9 +12,10 @@ from pathlib import Path
 
 from pipeline import __version__, store
 from pipeline.calendar import checked_week, week_of
-from pipeline.config import ROOT, Plan, code_digest
+from pipeline.config import ROOT, code_digest
 from pipeline.errors import DumpError, NothingToDo, UsageError
 from pipeline.ingest.files import UNFINISHED, DumpFile, list_dump
+from pipeline.plan import Plan
 
 SAMPLE = ROOT / "data" / "sample" / "dumps"
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "pydantic")

@@ -8,10 +8,11 @@ from typing import Any
 
 from pipeline import store
 from pipeline.calendar import checked_week
-from pipeline.config import CONFIGS, Plan, load_configs, load_plan
+from pipeline.config import CONFIGS, load_configs, load_plan
 from pipeline.errors import NothingToDo
 from pipeline.fees import parse_schedules
 from pipeline.ingest.sources import load_sources
+from pipeline.plan import Plan
 from pipeline.publish.explain import explained
 from pipeline.stages.categories import compile_rules
 from pipeline.stages.rules import check_severities

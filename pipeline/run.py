@@ -17,11 +17,13 @@ import pyarrow as pa
 
 from pipeline import engine, store
 from pipeline.calendar import day_number, sunday_of
-from pipeline.config import Plan, load_configs, load_plan
+from pipeline.config import load_configs, load_plan
 from pipeline.errors import DumpError, SetAsideError
 from pipeline.fees import parse_schedules
+from pipeline.frames import to_arrow, to_frame
 from pipeline.ingest.dump import DumpFile, raw_record
 from pipeline.inputs import Inputs, find_dump, gather, run_id, versions
+from pipeline.plan import Plan
 from pipeline.publish.manifest import SCHEMA_VERSION, file_entry, manifest_bytes, set_aside_share, totals
 from pipeline.publish.shortlist import Lists, write_lists
 from pipeline.publish.warnings import pass_share_warning, supplier_questions
@@ -30,7 +32,7 @@ from pipeline.stages.matching import match_offers, product_codes
 from pipeline.stages.repeats import without_repeats
 from pipeline.stages.rules import check_severities
 from pipeline.stages.supply import lateness_counts
-from pipeline.tables import DUMP_TABLES, PRICE_HISTORY, SET_ASIDE, UNMATCHED_OFFERS, schema, to_arrow, to_frame
+from pipeline.tables import DUMP_TABLES, PRICE_HISTORY, SET_ASIDE, UNMATCHED_OFFERS, schema
 from pipeline.tasks import (
     DecideAnswer,
     DecideTask,

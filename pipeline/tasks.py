@@ -19,15 +19,17 @@ import pyarrow.compute as pc
 
 from pipeline import store
 from pipeline.calendar import day_number
-from pipeline.config import CONFIGS, Plan, SourceFacts, load_configs
+from pipeline.config import CONFIGS, load_configs
 from pipeline.fees import parse_schedules
+from pipeline.frames import to_arrow, to_frame
 from pipeline.ingest.dump import DumpFile, FileReport, ReadContext, read_file
 from pipeline.ingest.sources import Source, load_sources
+from pipeline.plan import Plan, SourceFacts
 from pipeline.publish.ledger import publish_frame
 from pipeline.stages.categories import CategoryPolicy, compile_rules
 from pipeline.stages.margin import schedules_in_force
 from pipeline.stages.offer_costs import Rates
-from pipeline.tables import DUMP_TABLES, OFFERS, ORIGIN, PRICE_HISTORY, empty, schema, to_arrow, to_frame
+from pipeline.tables import DUMP_TABLES, OFFERS, ORIGIN, PRICE_HISTORY, empty, schema
 from pipeline.week import Bucket, WeekFacts, decide
 
 # Tables whose rows belong to one product and are worked on bucket by bucket; the others are small or looked up across products.

@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.config import Marketplace, Plan
+from pipeline.config import Marketplace
 from pipeline.fees import FeeSchedule
+from pipeline.frames import conform
+from pipeline.plan import Plan
 from pipeline.stages import rules
 from pipeline.stages.candidates import one_row_per_product
 from pipeline.stages.categories import CategoryPolicy, CategoryRules, classify
@@ -28,7 +30,7 @@ from pipeline.stages.repeats import counts_by_file, without_repeats
 from pipeline.stages.returns import return_risk
 from pipeline.stages.score import score
 from pipeline.stages.supply import supplier_lateness
-from pipeline.tables import CANDIDATES, ORIGIN, conform
+from pipeline.tables import CANDIDATES, ORIGIN
 
 KEY = ["marketplace", "product_id"]
 

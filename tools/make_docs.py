@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline import config, tables
+from pipeline import config, plan, tables
 from pipeline.ingest.sources import ColumnRule, Source, load_sources, target
 from pipeline.stages import rules
 
@@ -27,11 +27,11 @@ _PART = re.compile(r"(<!-- made: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _SEVERITIES = ("WARN", "REVIEW", "REJECT")
 # Sections of the plan in which a rule's limit may stand.
 _SECTIONS = {
-    "rules": config.Rules,
-    "returns": config.Returns,
-    "money.CURRENCY": config.Money,
-    "categories": config.Categories,
-    "marketplaces": config.Marketplaces,
+    "rules": plan.Rules,
+    "returns": plan.Returns,
+    "money.CURRENCY": plan.Money,
+    "categories": plan.Categories,
+    "marketplaces": plan.Marketplaces,
 }
 # Limits that a rule meets in an earlier stage, so that its own check does not name them.
 _EARLIER = {
@@ -141,9 +141,9 @@ def made_plan() -> str:
 def made_plan_optional() -> str:
     """Keys of the parts of a plan that stand in no default."""
     models = {
-        "[suppliers.NAME]": config.SupplierFacts,
-        "[[exchange_rates]]": config.ExchangeRate,
-        "[sources.NAME]": config.SourceFacts,
+        "[suppliers.NAME]": plan.SupplierFacts,
+        "[[exchange_rates]]": plan.ExchangeRate,
+        "[sources.NAME]": plan.SourceFacts,
     }
     rows = [(f"`{head}`", f"`{field.alias or key}`", _type_of(field.annotation)) for head, model in models.items()
             for key, field in model.model_fields.items()]  # fmt: skip
@@ -298,13 +298,13 @@ def made_priors() -> str:
     from scipy.stats import beta
 
     rows = []
-    plan = config.load_plan().returns
-    for name, prior in plan.priors.items():
+    held = config.load_plan().returns
+    for name, prior in held.priors.items():
         a, b = prior.mean * prior.orders, (1 - prior.mean) * prior.orders
         low, high = beta.ppf([0.05, 0.95], a, b)
-        over = beta.sf(plan.rate_max, a, b)
+        over = beta.sf(held.rate_max, a, b)
         rows.append((f"`{name}`", f"{_share(prior.mean)} %", f"{prior.orders:g}", f"{100 * low:.1f} – {100 * high:.1f} %", f"{over:.2f}"))
-    return table(("class", "mean", "strength in orders", "central 90 %", f"P(rate > {_share(plan.rate_max)} %)"), rows)
+    return table(("class", "mean", "strength in orders", "central 90 %", f"P(rate > {_share(held.rate_max)} %)"), rows)
 
 
 _CASES = ((0, 0), (0, 25), (1, 13), (2, 60), (58, 989))
@@ -314,19 +314,19 @@ def made_return_checks() -> str:
     """What the plan's discount and home prior make of a few counts."""
     from scipy.stats import beta
 
-    plan = config.load_plan().returns
-    prior = plan.priors["home_kitchen"]
+    held = config.load_plan().returns
+    prior = held.priors["home_kitchen"]
     a, b = prior.mean * prior.orders, (1 - prior.mean) * prior.orders
     told = [
-        (f"{k} of {n}" if n else "no evidence", a + plan.evidence_discount * k, b + plan.evidence_discount * (n - k)) for k, n in _CASES
+        (f"{k} of {n}" if n else "no evidence", a + held.evidence_discount * k, b + held.evidence_discount * (n - k)) for k, n in _CASES
     ]
-    told.append(("stated 5 %, no count", a + 0.05 * plan.stated_rate_orders, b + 0.95 * plan.stated_rate_orders))
+    told.append(("stated 5 %, no count", a + 0.05 * held.stated_rate_orders, b + 0.95 * held.stated_rate_orders))
     rows = []
     for words, alpha, beta_ in told:
         low, high = beta.ppf([0.05, 0.95], alpha, beta_)
-        over = beta.sf(plan.rate_max, alpha, beta_)
+        over = beta.sf(held.rate_max, alpha, beta_)
         rows.append((words, f"{100 * alpha / (alpha + beta_):.1f} %", f"{100 * low:.1f} – {100 * high:.1f} %", f"{over:.2f}"))
-    return table(("returned of mature orders", "mean", "90 % interval", f"P(rate > {_share(plan.rate_max)} %)"), rows)
+    return table(("returned of mature orders", "mean", "90 % interval", f"P(rate > {_share(held.rate_max)} %)"), rows)
 
 
 PARTS: dict[str, Callable[[], str]] = {

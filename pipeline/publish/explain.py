@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.config import Plan
+from pipeline.plan import Plan
 from pipeline.publish.ledger import inside_frame
 from pipeline.stages import rules
 from pipeline.stages.score import PARTS

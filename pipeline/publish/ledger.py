@@ -11,19 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config import Marketplace
-from pipeline.tables import (
-    DECISIONS,
-    INSIDE,
-    LIST_OF_TEXT,
-    MONEY_COLUMNS,
-    REASONS,
-    YUAN_COLUMNS,
-    real_series,
-    schema,
-    text,
-    to_frame,
-    whole,
-)
+from pipeline.frames import real_series, text, to_frame, whole
+from pipeline.tables import DECISIONS, INSIDE, LIST_OF_TEXT, MONEY_COLUMNS, REASONS, YUAN_COLUMNS, schema
 
 _ASSUMED = {
     "is_label_assumed": "label_assumed",

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import store
-from pipeline.config import ListPlan
+from pipeline.frames import to_frame
+from pipeline.plan import ListPlan
 from pipeline.stages.score import select
-from pipeline.tables import DECISIONS, REASONS, SHORTLIST, schema, to_frame
+from pipeline.tables import DECISIONS, REASONS, SHORTLIST, schema
 
 _SELECTING = [
     "marketplace", "product_id", "score", "parent_id", "supplier_id", "brand_key", "brand_state", "verdict", "hidden_by",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from pipeline import store
-from pipeline.config import General
+from pipeline.plan import General
 
 _ASKED = {
     "platform": "where its goods come from (platform)",

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipeline.frames import whole
 from pipeline.stages.repeats import counts_by_file
-from pipeline.tables import CANDIDATES, KEY, ORIGIN, whole
+from pipeline.tables import CANDIDATES, KEY, ORIGIN
 
 _KEYS = [column.name for column in KEY]
 _FACTS = [column.name for column in CANDIDATES if column.name not in _KEYS]

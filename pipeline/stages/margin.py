@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from pipeline.config import Plan
 from pipeline.fees import PPM, FeeLine, FeeSchedule, FeeTable, fee_table, flat_line
+from pipeline.frames import flag, real, real_series, text, whole, whole_series
+from pipeline.plan import Plan
 from pipeline.stages.economics import Limits, Lines, Terms, break_even_price, cost_lines, max_landed_cost
 from pipeline.stages.offer_costs import Rates, label_assumption
 from pipeline.stages.prices import LEVELS, NAMES, Prices
 from pipeline.stages.returns import POSTERIOR_POINTS, posterior_points
-from pipeline.tables import flag, real, real_series, text, whole, whole_series
 
 
 def unit_economics(

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.config import ExchangeRate, Plan
 from pipeline.fees import PPM, half_up
-from pipeline.tables import flag, real, text, whole
+from pipeline.frames import flag, real, text, whole
+from pipeline.plan import ExchangeRate, Plan
 
 _E4 = 10_000  # a supplier's cost is kept in ten-thousandths of its currency
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.config import Plan
+from pipeline.frames import days, text, whole, whole_series
+from pipeline.plan import Plan
 from pipeline.stages.offer_costs import Buying, OfferCosts, offer_costs
-from pipeline.tables import days, text, whole, whole_series
 
 _COST_FLAGS = (
     "is_label_assumed", "is_label_heavy", "is_duty_assumed", "is_duty_unknown", "is_rate_old", "is_freight_scope_unknown",

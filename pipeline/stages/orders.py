@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipeline.frames import days, flag, whole, whole_series
 from pipeline.stages.repeats import counts_by_file
-from pipeline.tables import days, flag, whole, whole_series
 
 KEY = ["marketplace", "product_id"]
 

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from pipeline.config import Forecast
-from pipeline.tables import days, whole, whole_series
+from pipeline.frames import days, whole, whole_series
+from pipeline.plan import Forecast
 
 FACT_DAYS = 90
 LEVELS = 19  # p05, p10 ... p95

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.tables import days, text, whole, whole_series
+from pipeline.frames import days, text, whole, whole_series
 
 KEY = ["marketplace", "product_id"]
 _COUNTS = (

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import beta
 
-from pipeline.config import Returns
-from pipeline.tables import real, real_series, text, whole, whole_series
+from pipeline.frames import real, real_series, text, whole, whole_series
+from pipeline.plan import Returns
 
 POSTERIOR_POINTS = 19
 

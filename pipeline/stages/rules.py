@@ -16,9 +16,9 @@ import pandas as pd
 import pyarrow as pa
 from scipy.stats import beta
 
-from pipeline.config import Plan
 from pipeline.errors import PlanError
-from pipeline.tables import flag, real, text, whole
+from pipeline.frames import flag, real, text, whole
+from pipeline.plan import Plan
 
 PASS, WARN, REVIEW, REJECT = 0, 1, 2, 3
 SEVERITIES = ("pass", "warn", "review", "reject")

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from pipeline.config import ListPlan, ScorePlan
-from pipeline.tables import real, real_series, text, whole
+from pipeline.frames import real, real_series, text, whole
+from pipeline.plan import ListPlan, ScorePlan
 
 PARTS = ("margin", "stability", "returns", "supply", "demand")
 

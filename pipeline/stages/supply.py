@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.config import Rules
-from pipeline.tables import days, real_series, whole_series
+from pipeline.frames import days, real_series, whole_series
+from pipeline.plan import Rules
 
 
 def lateness_counts(deliveries: pd.DataFrame, as_of: int) -> pd.DataFrame:

@@ -5,8 +5,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.frames import to_frame
 from pipeline.stages.candidates import one_row_per_product
-from pipeline.tables import CANDIDATES, ORIGIN, schema, to_frame
+from pipeline.tables import CANDIDATES, ORIGIN, schema
 
 FACTS = st.fixed_dictionaries(
     {
@@ -33,7 +34,7 @@ def merged(rows):
 
 
 @given(facts=ROWS, dice=st.randoms(use_true_random=False))
-@settings(max_examples=80)
+@settings(max_examples=30)
 def test_the_order_of_rows_never_matters(facts, dice):
     rows = rows_of(facts)
     one, other = merged(rows), merged(dice.sample(rows, len(rows)))
@@ -43,12 +44,12 @@ def test_the_order_of_rows_never_matters(facts, dice):
 
 
 @given(facts=ROWS)
-@settings(max_examples=80)
+@settings(max_examples=25)
 def test_every_row_is_kept_repeated_set_aside_or_merged_across_files(facts):
     found = merged(rows_of(facts))
     keys = {(row["marketplace"], row["product_id"]) for row in facts}
     places = {(row["marketplace"], row["product_id"], row["file"]) for row in facts}
-    distinct = {tuple(row.values()) for row in facts}
+    distinct = {frozenset(row.items()) for row in facts}
     assert set(zip(found.candidates["marketplace"], found.candidates["product_id"], strict=True)) == keys
     assert len(found.candidates) == len(keys)
     assert sum(found.repeats.values()) == len(facts) - len(distinct)
@@ -56,11 +57,12 @@ def test_every_row_is_kept_repeated_set_aside_or_merged_across_files(facts):
 
 
 @given(facts=ROWS)
-@settings(max_examples=80)
+@settings(max_examples=25)
 def test_the_price_is_the_lowest_of_all_rows_and_no_known_fact_of_a_kept_row_is_lost(facts):
     found = merged(rows_of(facts))
-    aside = set(found.conflicts["line"])
-    kept = [row for place, row in enumerate(facts) if place + 2 not in aside]
+    # A row set aside may stand in its file several times: what it says is what was set aside.
+    aside = [facts[line - 2] for line in found.conflicts["line"]]
+    kept = [row for row in facts if row not in aside]
     for record in found.candidates.to_dict("records"):
         own = [row for row in facts if all(row[key] == record[key] for key in KEYS)]
         prices = [row["price_cents"] for row in own if row["price_cents"] is not None]

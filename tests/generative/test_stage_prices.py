@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import load_plan
+from pipeline.frames import to_frame, whole
 from pipeline.stages.prices import NAMES, Atoms, price_distributions, quantiles
-from pipeline.tables import CANDIDATES, PRICE_HISTORY, schema, to_frame, whole
+from pipeline.tables import CANDIDATES, PRICE_HISTORY, schema
 
 PLAN = load_plan().forecast
 TODAY = dt.date(2026, 11, 22)
@@ -67,7 +68,7 @@ def same_weights(one, other):
 
 
 @given(world=WORLDS)
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_quantiles_of_ninety_days_are_those_of_a_walk_day_by_day(world):
     found = distributions(*told(world)).frame
     for row, steps in enumerate(world):
@@ -84,7 +85,7 @@ def test_quantiles_of_ninety_days_are_those_of_a_walk_day_by_day(world):
 @given(
     rows=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 50), st.integers(1, 100)), min_size=1, max_size=30),
 )
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_quantiles_of_whole_weights_are_those_of_the_slow_twin(rows):
     rows = sorted(rows, key=lambda entry: entry[0])
     row, cents, weight = (np.array(column, dtype=np.int64) for column in zip(*rows, strict=True))
@@ -150,7 +151,7 @@ def test_a_constant_history_forecasts_nothing_but_that_price(price, weeks):
 
 
 @given(world=WORLDS, later=st.dictionaries(st.integers(1, 60), st.integers(1, 9000), min_size=1, max_size=4))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_what_was_written_down_after_the_as_of_day_changes_nothing(world, later):
     known = [{ago: cents for ago, cents in steps.items() if ago >= 0} for steps in world]
     more = [steps | {-day: cents for day, cents in later.items()} for steps in known]

@@ -7,15 +7,16 @@ from hypothesis import strategies as st
 from scipy.stats import beta
 
 from pipeline.config import load_plan
+from pipeline.frames import to_frame
 from pipeline.stages.returns import return_risk
-from pipeline.tables import CANDIDATES, schema, to_frame
+from pipeline.tables import CANDIDATES, schema
 
 PLAN = load_plan().returns
 OWN = ["mature_orders", "mature_returned", "own_sold_orders", "own_returned_orders"]
 COUNTS = ["sold_orders", "returned_orders", "sold_units", "returned_units"]
 MAYBE = st.one_of(st.none(), st.integers(0, 60))
 ROWS = st.fixed_dictionaries(
-    {name: MAYBE for name in COUNTS + OWN}
+    dict.fromkeys(COUNTS + OWN, MAYBE)
     | {
         "return_class": st.sampled_from([*PLAN.priors, None]),
         "return_flag": st.sampled_from(["low", "high", None]),

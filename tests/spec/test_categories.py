@@ -48,3 +48,14 @@ def test_each_row_gets_its_department_brand_state_verdict_and_reason(row: int, g
         wanted["verdict"],
     ), given["category_reason"]
     assert wanted["reason"] in given["category_reason"]
+
+
+PRICED = [row for row in range(len(TABLE)) if TABLE["fee_category"][row]]
+
+
+@pytest.mark.parametrize("row", PRICED, ids=lambda row: f"{row + 2}: {TABLE['title'][row]}")
+def test_rows_that_name_them_get_their_return_class_and_fee_category(row: int, got: pd.DataFrame) -> None:
+    # A question mark: guessed from the root alone.
+    wanted, given = TABLE.iloc[row], got.iloc[row]
+    fee = given["fee_category"] + ("?" if given["fee_category_assumed"] else "")
+    assert (given["return_class"], fee) == (wanted["return_class"], wanted["fee_category"])

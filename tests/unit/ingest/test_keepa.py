@@ -12,7 +12,7 @@ from pipeline.errors import DumpError
 from pipeline.ingest.dump import list_dump, read_file
 
 REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "keepa"
-SAVED = "Image,Title,Sales Rank: Current,Buy Box 🚚: Current,Amazon: Current,New: Current,Categories: Tree,ASIN,Product Codes: UPC,Product Codes: EAN,Brand,\n"  # noqa: E501
+SAVED = "Image,Title,Sales Rank: Current,Buy Box 🚚: Current,Amazon: Current,New: Current,Categories: Tree,ASIN,Product Codes: UPC,Product Codes: EAN,Brand,\n"
 MARK = ",,,,,,,,,,,Exported on 2026-02-03 08:15 (UTC) by ✜ Keepa.com"
 
 

@@ -2,8 +2,9 @@
 
 import pyarrow as pa
 
+from pipeline.frames import to_frame
 from pipeline.stages.candidates import one_row_per_product
-from pipeline.tables import CANDIDATES, ORIGIN, schema, to_frame
+from pipeline.tables import CANDIDATES, ORIGIN, schema
 
 
 def row(price, file="a.csv", line=2, **facts):
@@ -77,7 +78,9 @@ def test_the_same_product_in_two_marketplaces_is_two_products():
 
 
 def test_the_answer_is_sorted_by_marketplace_and_product():
-    found = merged(row(1, product_id="Z"), row(1, product_id="A", line=3), row(1, product_id="M", file="b.csv"), row(2, product_id="Z", file="b.csv"))
+    found = merged(
+        row(1, product_id="Z"), row(1, product_id="A", line=3), row(1, product_id="M", file="b.csv"), row(2, product_id="Z", file="b.csv")
+    )
     assert found.candidates["product_id"].tolist() == ["A", "M", "Z"]
 
 

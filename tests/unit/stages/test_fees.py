@@ -17,32 +17,32 @@ US = in_force(SCHEDULES, "US", dt.date(2026, 11, 22))
 STEPPED = sorted(key for key, line in US.lines.items() if line.bounds)
 
 # docs/fees.md, section 2: fee category, price, referral fee, refund fee, closing fee.
-EXAMPLES = """
-clothing_accessories        15.00    0.75   0.15  0
-clothing_accessories        15.01    1.50   0.30  0
-clothing_accessories        20.00    2.00   0.40  0
-clothing_accessories        20.01    3.40   0.68  0
-beauty_health_personal_care 10.00    0.80   0.16  0
-beauty_health_personal_care 10.01    1.50   0.30  0
-furniture                  200.00   30.00   5.00  0
-furniture                  300.00   40.00   5.00  0
-jewelry                    250.00   50.00   5.00  0
-jewelry                   1000.00   87.50   5.00  0
-electronics_accessories    100.00   15.00   3.00  0
-electronics_accessories    150.00   19.00   3.80  0
-home_kitchen                 1.99    0.30   0.06  0
-home_kitchen                 2.00    0.30   0.06  0
-clothing_accessories         5.00    0.30   0.06  0
-grocery_gourmet              2.00    0.16   0.03  0
-home_kitchen                20.00    3.00   0.60  0
-home_kitchen                29.99    4.50   0.90  0
-beauty_health_personal_care 10.49    1.57   0.31  0
-lawn_mowers_snow_throwers  500.00   75.00   5.00  0
-lawn_mowers_snow_throwers  500.01   40.00   5.00  0
-watches                   2000.00  255.00   5.00  0
-fine_art                  6000.00  605.00   5.00  0
-books                       10.00    1.50   0.30  1.80
-""".split("\n")[1:-1]
+EXAMPLES = [
+    "clothing_accessories        15.00    0.75   0.15  0",
+    "clothing_accessories        15.01    1.50   0.30  0",
+    "clothing_accessories        20.00    2.00   0.40  0",
+    "clothing_accessories        20.01    3.40   0.68  0",
+    "beauty_health_personal_care 10.00    0.80   0.16  0",
+    "beauty_health_personal_care 10.01    1.50   0.30  0",
+    "furniture                  200.00   30.00   5.00  0",
+    "furniture                  300.00   40.00   5.00  0",
+    "jewelry                    250.00   50.00   5.00  0",
+    "jewelry                   1000.00   87.50   5.00  0",
+    "electronics_accessories    100.00   15.00   3.00  0",
+    "electronics_accessories    150.00   19.00   3.80  0",
+    "home_kitchen                 1.99    0.30   0.06  0",
+    "home_kitchen                 2.00    0.30   0.06  0",
+    "clothing_accessories         5.00    0.30   0.06  0",
+    "grocery_gourmet              2.00    0.16   0.03  0",
+    "home_kitchen                20.00    3.00   0.60  0",
+    "home_kitchen                29.99    4.50   0.90  0",
+    "beauty_health_personal_care 10.49    1.57   0.31  0",
+    "lawn_mowers_snow_throwers  500.00   75.00   5.00  0",
+    "lawn_mowers_snow_throwers  500.01   40.00   5.00  0",
+    "watches                   2000.00  255.00   5.00  0",
+    "fine_art                  6000.00  605.00   5.00  0",
+    "books                       10.00    1.50   0.30  1.80",
+]
 
 # docs/fees.md, section 1, the traps: what the seller keeps at a step's edge, and the first price that keeps as much again.
 TRAPS = [
@@ -202,3 +202,32 @@ def test_a_wrong_schedule_is_refused_in_one_line_that_says_where_and_why(schedul
         parsed(*schedules)
     message = str(refused.value)
     assert words in message and message.startswith("plan refused: configs/marketplaces/zz.toml: ") and "\n" not in message
+
+
+@pytest.mark.xfail(strict=True, reason="amounts below zero, dates that run backwards and wrong kinds of value are not refused by name")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        schedule(line={"minimum": -1}),
+        schedule(line={"closing": -1.80}),
+        schedule(refund_cap=-5),
+        schedule(refund_cap=float("inf")),
+        schedule(valid_to=dt.date(2025, 12, 31)),
+        schedule(valid_from="2026-01-01"),
+        schedule(line={"rates": ["0.08", 0.15]}),
+        schedule(line={"rates": 0.08}),
+        schedule(line={"steps": [float("nan")]}),
+        schedule(lines=[1]),
+    ],
+    ids=["minimum", "closing", "cap", "infinite", "backwards", "text for a date", "text for a rate", "one rate", "nan step", "lines"],
+)
+def test_a_value_of_the_wrong_kind_or_sign_is_refused_in_one_line(wrong):
+    with pytest.raises(PlanError) as refused:
+        parsed(wrong)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.xfail(strict=True, reason="two schedules of one name are taken")
+def test_a_schedule_s_name_stands_once():
+    with pytest.raises(PlanError, match="'one' stands twice"):
+        parsed(schedule(valid_to=dt.date(2026, 6, 30)), schedule(valid_from=dt.date(2026, 7, 1)))

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.frames import to_frame
 from pipeline.stages.identity import gtin14, gtins_invalid, pack_count, packs_differ
 from pipeline.stages.matching import match_offers, product_codes
-from pipeline.tables import CANDIDATES, MATCHES, OFFERS, ORIGIN, schema, to_frame
+from pipeline.tables import CANDIDATES, MATCHES, OFFERS, ORIGIN, schema
 
 UPC, EAN13, EAN8 = "036000291452", "4006381333931", "96385074"  # the examples of the GS1 pages
 
@@ -191,7 +192,10 @@ def test_what_no_product_takes_is_kept_as_it_came():
 
 def test_every_offer_is_matched_or_kept_and_never_both():
     offers = [offer("A", line=1), offer(gtin=UPC, line=2), offer(product_id="P", line=3), offer("Z", gtin=EAN13, line=4)]
-    matches, codes = table(MATCHES, match("A", "P"), match("A", "Q")), product_codes(table(CANDIDATES, {"product_id": "P", "gtin": UPC, "marketplace": "US"}))
+    matches, codes = (
+        table(MATCHES, match("A", "P"), match("A", "Q")),
+        product_codes(table(CANDIDATES, {"product_id": "P", "gtin": UPC, "marketplace": "US"})),
+    )
     found, rest = match_offers(table(OFFERS + ORIGIN, *offers), matches, codes)
     assert set(found["line"]) == {1, 2, 3} and set(rest["line"]) == {4}
     assert found["matched_by"].tolist() == ["product_id", "sku", "sku", "gtin"]

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 
 from pipeline.config import load_plan
+from pipeline.frames import to_frame, whole
 from pipeline.stages.prices import NAMES, Atoms, price_distributions, quantiles
-from pipeline.tables import CANDIDATES, PRICE_HISTORY, schema, to_frame, whole
+from pipeline.tables import CANDIDATES, PRICE_HISTORY, schema
 
 PLAN = load_plan().forecast
 TODAY = dt.date(2026, 11, 22)

@@ -7,8 +7,9 @@ import pytest
 from scipy.stats import beta
 
 from pipeline.config import load_plan
+from pipeline.frames import to_frame
 from pipeline.stages.returns import posterior_points, return_risk
-from pipeline.tables import CANDIDATES, schema, to_frame
+from pipeline.tables import CANDIDATES, schema
 
 PLAN = load_plan().returns
 OWN = ["mature_orders", "mature_returned", "own_sold_orders", "own_returned_orders"]
@@ -18,7 +19,9 @@ MEAN, ORDERS = 0.061, 40  # the prior of home and kitchen
 def risk(*rows, own=()):
     """Return risk of rows; `own` holds (mature orders, of them back, all orders, of them back) of each row."""
     told = [{"currency": "USD"} | row for row in rows]
-    frame = to_frame(pa.Table.from_pylist([{k: v for k, v in row.items() if k != "return_class"} for row in told], schema=schema(CANDIDATES)))
+    frame = to_frame(
+        pa.Table.from_pylist([{k: v for k, v in row.items() if k != "return_class"} for row in told], schema=schema(CANDIDATES))
+    )
     frame["return_class"] = pd.array([row.get("return_class", "home_kitchen") for row in told], dtype="str")
     counts = pd.DataFrame({name: pd.array([entry[at] for entry in own] or [pd.NA] * len(rows), "Int64") for at, name in enumerate(OWN)})
     return return_risk(frame, counts, PLAN)
@@ -145,7 +148,9 @@ def test_half_a_count_or_none_sold_is_no_count(half):
 
 def test_a_prior_and_a_badge_never_make_a_certain_return():
     plan = PLAN.model_copy(update={"priors": PLAN.priors | {"other": PLAN.priors["other"].model_copy(update={"mean": 0.9})}})
-    frame = to_frame(pa.Table.from_pylist([{"return_flag": "high"}], schema=schema(CANDIDATES))).assign(return_class=pd.array([None], "str"))
+    frame = to_frame(pa.Table.from_pylist([{"return_flag": "high"}], schema=schema(CANDIDATES))).assign(
+        return_class=pd.array([None], "str")
+    )
     found = return_risk(frame, pd.DataFrame({name: pd.array([pd.NA], "Int64") for name in OWN}), plan).iloc[0]
     # 0.9 x 1.6 is no rate: held at 0.95, still worth 20 orders
     assert posterior(found) == pytest.approx((19, 1))
