@@ -12,6 +12,7 @@ A step's upper bound belongs to the step ("$15.00 or less"). Every fee is rounde
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -149,6 +150,8 @@ def parse_schedules(tables: Mapping[str, Mapping[str, Any]], digits: Mapping[str
     for stem, table in sorted(tables.items()):
         own = [_schedule(f"configs/marketplaces/{stem}.toml", table, entry, digits) for entry in table.get("schedule", [])]
         own.sort(key=lambda schedule: schedule.valid_from)
+        for name in sorted({schedule.id for schedule in own if [other.id for other in own].count(schedule.id) > 1}):
+            raise PlanError(f"configs/marketplaces/{stem}.toml: schedule {name!r} stands twice; give each its own id")
         for earlier, later in zip(own, own[1:], strict=False):
             if earlier.valid_to is None or earlier.valid_to >= later.valid_from:
                 raise PlanError(
@@ -167,6 +170,13 @@ def _schedule(file: str, table: Mapping[str, Any], entry: Mapping[str, Any], dig
     where = f"{file}: schedule {entry.get('id', '(without id)')!r}"
     _refuse_keys(where, entry, _SCHEDULE_KEYS, {"id", "valid_from", "fallback_rate", "refund_share", "refund_cap", "source"})
     scale = 10 ** digits[table["currency"]]
+    for key in ("valid_from", "valid_to"):
+        if type(entry.get(key, _DAY)) is not dt.date:
+            raise PlanError(f"{where}: {key} {entry[key]!r} is no date; write 2026-01-31 without quotes")
+    if entry.get("valid_to", entry["valid_from"]) < entry["valid_from"]:
+        raise PlanError(f"{where}: valid_to {entry['valid_to']} is before valid_from {entry['valid_from']}")
+    if not isinstance(entry.get("lines", {}), dict) or not all(isinstance(line, dict) for line in entry.get("lines", {}).values()):
+        raise PlanError(f"{where}: lines are no tables; write [schedule.lines.NAME]")
     lines = {key: _line(f"{where}: {key}", key, line, scale) for key, line in sorted(entry.get("lines", {}).items())}
     return FeeSchedule(
         id=entry["id"],
@@ -176,7 +186,7 @@ def _schedule(file: str, table: Mapping[str, Any], entry: Mapping[str, Any], dig
         valid_to=entry.get("valid_to"),
         fallback_ppm=_ppm(f"{where}: fallback_rate", entry["fallback_rate"]),
         refund_share_ppm=_ppm(f"{where}: refund_share", entry["refund_share"]),
-        refund_cap=round(entry["refund_cap"] * scale),
+        refund_cap=_minor(f"{where}: refund_cap", entry["refund_cap"], scale),
         lines=lines,
         source=entry["source"],
     )
@@ -184,7 +194,10 @@ def _schedule(file: str, table: Mapping[str, Any], entry: Mapping[str, Any], dig
 
 def _line(where: str, key: str, line: Mapping[str, Any], scale: int) -> FeeLine:
     _refuse_keys(where, line, _LINE_KEYS, {"kind", "rates", "mark"})
-    bounds = tuple(round(bound * scale) for bound in line.get("steps", []))
+    for name in ("steps", "rates"):
+        if not isinstance(line.get(name, []), list):
+            raise PlanError(f"{where}: {name} {line[name]!r} is no list; write [{line[name]}]")
+    bounds = tuple(_minor(f"{where}: steps", bound, scale, least=-math.inf) for bound in line.get("steps", []))
     rates = tuple(_ppm(f"{where}: rates", rate) for rate in line["rates"])
     if line["kind"] not in ("flat", "whole", "marginal"):
         raise PlanError(f"{where}: kind {line['kind']!r} is unknown; take flat, whole or marginal")
@@ -197,14 +210,23 @@ def _line(where: str, key: str, line: Mapping[str, Any], scale: int) -> FeeLine:
         line["kind"],
         bounds,
         rates,
-        round(line.get("minimum", 0) * scale),
-        round(line.get("closing", 0) * scale),
+        _minor(f"{where}: minimum", line.get("minimum", 0), scale),
+        _minor(f"{where}: closing", line.get("closing", 0), scale),
         line["mark"],
     )
 
 
-def _ppm(where: str, rate: float) -> int:
-    if not 0 <= rate < 1:
+_DAY = dt.date(2000, 1, 1)
+
+
+def _minor(where: str, amount: object, scale: int, least: float = 0.0) -> int:
+    if isinstance(amount, bool) or not isinstance(amount, int | float) or not math.isfinite(amount) or amount < least:
+        raise PlanError(f"{where}: {amount!r} is no amount of money from 0 on")
+    return round(amount * scale)
+
+
+def _ppm(where: str, rate: object) -> int:
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
         raise PlanError(f"{where}: {rate} is no fraction; write 0.15 for 15 %")
     return round(rate * PPM)
 

@@ -200,7 +200,8 @@ def _gather_facts(reads: Sequence[ReadAnswer], inputs: Inputs, work: Path, bucke
         return rows
 
     as_of = day_number(sunday_of(inputs.week))
-    lateness = lateness_counts(told_once("deliveries"), as_of)
+    # A delivery has no number of its own: two equal rows are two parcels.
+    lateness = lateness_counts(to_frame(spilled(spills, "deliveries")), as_of)
     store.write_spill(work / "facts-lateness.parquet", pa.Table.from_pandas(lateness, preserve_index=False), 1)
     store.write_spill(work / "facts-decisions.parquet", to_arrow(told_once("decisions"), DUMP_TABLES["decisions"]), 1)
     listed = to_arrow(told_once("listed"), DUMP_TABLES["listed"])

@@ -75,11 +75,11 @@ def _scale(frame: pd.DataFrame, digits: Mapping[str, int]) -> np.ndarray:
 
 
 def _words(cells: pd.Series) -> pa.Array:
-    """Cells of words with a blank between as lists; an empty list where missing."""
+    """Cells of words with a line end between as lists; an empty list where missing."""
     return (
-        pc.split_pattern(pa.array(cells.fillna(""), pa.string()), " ")
+        pc.split_pattern(pa.array(cells.fillna(""), pa.string()), "\n")
         if not len(cells)
-        else pa.array([str(cell).split() if pd.notna(cell) else [] for cell in cells], LIST_OF_TEXT)
+        else pa.array([str(cell).split("\n") if pd.notna(cell) else [] for cell in cells], LIST_OF_TEXT)
     )
 
 

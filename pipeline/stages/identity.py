@@ -28,16 +28,19 @@ def gtins_invalid(gtin: pd.Series) -> pd.Series:
     return pd.Series(pd.arrays.BooleanArray(found, codes < 0), index=gtin.index)
 
 
+# "set of 4" says it outright; "4 Pack" and the like come second, since another number may stand before the word.
+_OUTRIGHT = re.compile(r"\b(?:set|pack|lot|bundle|box|packung|karton)\s+(?:of|von|mit)\s+(\d{1,3})\b", re.IGNORECASE)
 _COUNT = re.compile(
-    r"(?:set|pack|lot|bundle|box)\s+of\s+(\d{1,3})\b|\b(\d{1,3})\s*-?\s*(?:er|pack|packs|pk|pcs|pc|piece|pieces|count|ct|stück|teilig)\b"
-    r"|\b(?:pack|set)\s*[x×]?\s*(\d{1,3})\b|(\d{1,3})\s*(?:個|个|枚|本|只|件|套)(?:装|組|セット|入り)?",
+    r"(?<![\d.,])\b(\d{1,3})\s*-?\s*(?:er|pack|packs|pk|pcs|pc|piece|pieces|count|ct|stück|teilig)\b"
+    r"|\b(?:pack|set)\s*[x×]?\s*(\d{1,3})\b|(?<![\d.,])(\d{1,3})\s*(?:個|个|枚|本|只|件|套|双|包|条装|片装)(?:装|組|セット|入り)?",
     re.IGNORECASE,
 )
 
 
 def pack_count(title: str) -> int | None:
     """How many pieces a title says that one unit holds ("set of 4", "4 Pack", "4er-Set"), or None where it does not say."""
-    found = _COUNT.search(unicodedata.normalize("NFKC", title))
+    plain = unicodedata.normalize("NFKC", title)
+    found = _OUTRIGHT.search(plain) or _COUNT.search(plain)
     if found is None:
         return None
     count = int(next(group for group in found.groups() if group is not None))

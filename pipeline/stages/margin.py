@@ -75,7 +75,8 @@ def unit_economics(
     columns = _lines_now(now, price, candidates, charged, earned)
     columns |= _at_gate(at_gate, gate, terms, earned)
     columns |= _over_time(prices, terms, fees, limits, candidates, earned)
-    columns["break_even_price_cents"] = whole_series(_where_known(earned, lambda rows: break_even_price(terms.take(rows), fees)), earned)
+    even = _where_known(earned, lambda rows: break_even_price(terms.take(rows), fees))
+    columns["break_even_price_cents"] = whole_series(even, earned & (even > 0))
     solvable = charged & (has_label | assumed_known)
     ceiling = max_landed_cost(gate, terms, fees, limits)
     columns["max_landed_cost_cents"] = whole_series(ceiling, solvable)
@@ -105,7 +106,7 @@ def _fee_entries(candidates: pd.DataFrame, schedules: Mapping[str, FeeSchedule])
     place: dict[tuple[str, str, int], int] = {}
 
     def entry_of(schedule: FeeSchedule, line: FeeLine) -> int:
-        key = (schedule.id, line.key, line.rates_ppm[0])
+        key = (schedule.marketplace, line.key, line.rates_ppm[0])
         if key not in place:
             place[key] = len(lines)
             lines.append((schedule, line))

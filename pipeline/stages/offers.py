@@ -56,7 +56,7 @@ def choose_offers(candidates: pd.DataFrame, offers: pd.DataFrame, buying: Buying
     Returns
     -------
     DataFrame, n rows
-        `supplier_id`, `backup_suppliers` (text, a blank between), `suppliers` (distinct allowed), `offers_read`, cost lines
+        `supplier_id`, `backup_suppliers` (text, one a line), `suppliers` (distinct allowed), `offers_read`, cost lines
         `unit_cost_cents`, `freight_cents`, `duty_cents`, `landed_cost_cents`, `shipping_cost_cents` (Int64, minor units of the
         marketplace, missing where not known), the offer's facts and the flags `is_label_assumed`, `is_freight_scope_unknown`,
         `is_duty_assumed`, `is_duty_unknown`, `is_rate_old`, `lacks_rate`, `lacks_freight`, `lacks_duty`.
@@ -110,7 +110,7 @@ def _facts(offers: pd.DataFrame, plan: Plan, as_of: int) -> dict[str, np.ndarray
     valid, has_valid = days(offers, "valid_until")
     quoted, has_quoted = days(offers, "quoted_at")
     stock, has_stock = whole(offers, "stock")
-    forbidden = set(plan.rules.forbidden_platforms)
+    forbidden = {fold_platform(name) for name in plan.rules.forbidden_platforms} - {None}
     is_forbidden = np.array([p in forbidden for p in platform], dtype=bool)
     has_no_tracking = np.array([t is False or t == 0 for t in tracking], dtype=bool) & ~pd.isna(tracking)
     return {
@@ -142,7 +142,7 @@ def _backups(
     counts = np.bincount(pairs["row"].to_numpy(dtype=np.int64), minlength=n)
     taken = np.where(chosen >= 0, supplier[np.maximum(chosen, 0)], None) if len(supplier) else np.full(n, None, dtype=object)
     others = pairs[pairs["supplier"].to_numpy() != taken[pairs["row"].to_numpy(dtype=np.int64)]]
-    joined = others.groupby("row", sort=False)["supplier"].agg(" ".join)
+    joined = others.groupby("row", sort=False)["supplier"].agg("\n".join)
     backups = np.full(n, None, dtype=object)
     backups[joined.index.to_numpy(dtype=np.int64)] = joined.to_numpy(dtype=object)
     return backups, counts

@@ -47,7 +47,8 @@ def order_facts(orders: pd.DataFrame, as_of: int, window_days: int, recent_days:
     recent_days : int
         How far back `recent_units` (own sales) reaches.
     """
-    orders = orders.reset_index(drop=True)
+    # Of lines told twice the first of the first file is kept, whatever was read first.
+    orders = orders.sort_values(["file", "line"], kind="stable").reset_index(drop=True)
     same = ["file", *KEY, "order_id", "ordered_at", "quantity", "unit_price_cents", "currency", "title", "customer_key", "is_return",
             "returned_order_id", "returned_at"]  # fmt: skip
     repeated = orders.duplicated(same)
@@ -58,7 +59,7 @@ def order_facts(orders: pd.DataFrame, as_of: int, window_days: int, recent_days:
     lines = lines[lines["day"] <= as_of]
     back, _ = flag(lines, "is_return")
     sales, returns = _sales(lines[~back]), _returned_orders(lines[back])
-    sales["came_back"] = _came_back(sales, returns, as_of)
+    sales["came_back"], returns["is_unmatched"] = _came_back(sales, returns, as_of)
     return OrderFacts(
         counts=_counts(sales, returns, as_of, window_days, recent_days),
         history=_daily_prices(lines[~back]),
@@ -90,15 +91,19 @@ def _returned_orders(lines: pd.DataFrame) -> pd.DataFrame:
                        link=("link", "max"))  # fmt: skip
 
 
-def _came_back(sales: pd.DataFrame, returns: pd.DataFrame, as_of: int) -> np.ndarray:
-    """Which sales came back: told by the sale, by a link, or by the latest earlier sale of the same customer and product."""
+def _came_back(sales: pd.DataFrame, returns: pd.DataFrame, as_of: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which sales came back: told by the sale, by a link, or by the latest earlier sale of the same customer and product.
+
+    Also which returns match no sale at all.
+    """
     came_back = sales["returned_day"].to_numpy() <= as_of
+    unmatched = np.zeros(len(returns), dtype=bool)
     if not len(returns):
-        return came_back
+        return came_back, unmatched
     position = {key: at for at, key in enumerate(zip(sales["marketplace"], sales["product_id"], sales["order_id"], strict=True))}
     left = sales["units"].to_numpy(dtype=np.int64).copy()
     unlinked = []
-    for entry in returns.sort_values(["second", *KEY, "order_id"], kind="stable").itertuples(index=False):
+    for entry in returns.sort_values(["second", *KEY, "order_id"], kind="stable").itertuples():
         # Amazon-like exports repeat the sale's own id on the return line.
         at = position.get((entry.marketplace, entry.product_id, entry.link or entry.order_id))
         if at is None:
@@ -106,6 +111,7 @@ def _came_back(sales: pd.DataFrame, returns: pd.DataFrame, as_of: int) -> np.nda
         else:
             came_back[at] = True
             left[at] -= entry.units
+    unmatched[[entry.Index for entry in unlinked]] = True
     wanted = {(e.marketplace, e.product_id, e.customer) for e in unlinked if e.customer}
     bought: dict[tuple[str, str, int], list[int]] = {}
     if wanted:
@@ -125,11 +131,12 @@ def _came_back(sales: pd.DataFrame, returns: pd.DataFrame, as_of: int) -> np.nda
                 taken = min(rest, max(left[at], 0))
                 if taken > 0:
                     came_back[at] = True
+                    unmatched[entry.Index] = False
                     left[at] -= taken
                     rest -= taken
                 if rest <= 0:
                     break
-    return came_back
+    return came_back, unmatched
 
 
 def _counts(sales: pd.DataFrame, returns: pd.DataFrame, as_of: int, window_days: int, recent_days: int) -> pd.DataFrame:
@@ -140,22 +147,23 @@ def _counts(sales: pd.DataFrame, returns: pd.DataFrame, as_of: int, window_days:
             mature=mature.astype(np.int64),
             mature_back=(mature & sales["came_back"]).astype(np.int64),
             recent=np.where(recent, sales["units"], 0),
-            linked=(sales["returned_day"] <= as_of).astype(np.int64),
+            back=sales["came_back"].astype(np.int64),
         )
         .groupby(KEY, sort=True)
         .agg(
             own_sold_orders=("order_id", "size"),
             own_sold_units=("units", "sum"),
-            told_back=("linked", "sum"),
+            sales_back=("back", "sum"),
             mature_orders=("mature", "sum"),
             mature_returned=("mature_back", "sum"),
             recent_units=("recent", "sum"),
         )
     )
-    back = returns.groupby(KEY, sort=True).agg(lines_back=("order_id", "size"), own_returned_units=("units", "sum"))
+    back = returns.groupby(KEY, sort=True).agg(unmatched_back=("is_unmatched", "sum"), own_returned_units=("units", "sum"))
     counts = sold.join(back, how="outer").fillna(0).astype("Int64")
-    counts["own_returned_orders"] = counts["told_back"] + counts["lines_back"]
-    return counts.drop(columns=["told_back", "lines_back"]).reset_index()
+    # Orders that came back, each once however often it is told, and returns of orders that are not here.
+    counts["own_returned_orders"] = counts["sales_back"] + counts["unmatched_back"]
+    return counts.drop(columns=["sales_back", "unmatched_back"]).reset_index()
 
 
 def _daily_prices(lines: pd.DataFrame) -> pd.DataFrame:

@@ -22,7 +22,7 @@ def period_counts(returns: pd.DataFrame, as_of: int, window_days: int) -> pd.Dat
     """
     end, _ = days(returns, "period_end")
     told = returns[end <= as_of].sort_values([*KEY, "period_start", "period_end", "sold_orders", "returned_orders"], kind="stable")
-    told = told.drop_duplicates([*KEY, "period_start", "period_end"], keep="last")
+    told = _apart(told.drop_duplicates([*KEY, "period_start", "period_end"], keep="last"))
     end, _ = days(told, "period_end")
     mature = end < as_of - window_days
     sold, returned = whole(told, "sold_orders")[0], whole(told, "returned_orders")[0]
@@ -40,6 +40,21 @@ def period_counts(returns: pd.DataFrame, as_of: int, window_days: int) -> pd.Dat
         }
     )
     return frame.groupby(KEY, sort=True).sum().astype("Int64").reset_index()
+
+
+def _apart(told: pd.DataFrame) -> pd.DataFrame:
+    """Periods of a product that do not overlap: the earliest first, of those that start together the longest."""
+    start, end = days(told, "period_start")[0], days(told, "period_end")[0]
+    product = told.groupby(KEY, sort=False).ngroup().to_numpy()
+    order = np.lexsort((-end, start, product))
+    kept = np.ones(len(told), dtype=bool)
+    last_product, last_end = -1, 0
+    for at in order.tolist():
+        if product[at] == last_product and start[at] <= last_end:
+            kept[at] = False
+        else:
+            last_product, last_end = product[at], end[at]
+    return told[kept]
 
 
 def own_counts(candidates: pd.DataFrame, from_orders: pd.DataFrame, from_reports: pd.DataFrame) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from scipy.stats import beta
 from pipeline.errors import PlanError
 from pipeline.frames import flag, real, text, whole
 from pipeline.plan import Plan
+from pipeline.stages.offers import fold_platform
 
 PASS, WARN, REVIEW, REJECT = 0, 1, 2, 3
 SEVERITIES = ("pass", "warn", "review", "reject")
@@ -146,7 +147,7 @@ def _brand_blocked(facts: Facts, plan: Plan) -> Outcome:
     blocked = {brand.casefold() for brand in plan.categories.blocked_brands}
     keys, raw = facts.text("brand_key"), facts.text("brand")
     hit = np.array([(k or "").casefold() in blocked or (b or "").casefold() in blocked for k, b in zip(keys, raw, strict=True)], bool)
-    return _flagged(hit, pd.notna(raw), REJECT, raw)
+    return _flagged(hit, np.ones(facts.n, bool), REJECT, np.where(pd.isna(raw), keys, raw))
 
 
 def _price_band(facts: Facts, plan: Plan) -> Outcome:
@@ -203,7 +204,7 @@ def _return_unmeasured(facts: Facts, plan: Plan) -> Outcome:
 
 def _platform(facts: Facts, plan: Plan) -> Outcome:
     platform = facts.text("platform")
-    forbidden = np.isin(platform.astype(str), plan.rules.forbidden_platforms)
+    forbidden = np.isin(platform.astype(str), [fold_platform(name) or "" for name in plan.rules.forbidden_platforms])
     return _worst(
         _flagged(forbidden & facts.has_offer, facts.has_offer, REJECT, platform),
         _flagged(pd.isna(platform) & facts.has_offer, facts.has_offer, REVIEW, np.full(facts.n, "platform unknown", dtype=object)),

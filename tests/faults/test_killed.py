@@ -19,7 +19,7 @@ def market(tmp_path_factory):
     from pipeline.demo.write import write_demo
 
     folder = tmp_path_factory.mktemp("faults") / "demo"
-    write_demo(folder, 300, 2, 3, "2026-W47")
+    write_demo(folder, 120, 2, 3, "2026-W47")
     return folder
 
 

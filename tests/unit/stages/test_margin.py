@@ -165,7 +165,6 @@ def test_the_profit_of_a_solved_ceiling_meets_the_money_rules_and_a_cent_more_do
     assert margins[0] >= 0.40 > margins[1]
 
 
-@pytest.mark.xfail(strict=True, reason="fee lines are told apart by the schedule's id, which two marketplaces may share")
 def test_two_marketplaces_whose_schedules_have_one_name_keep_their_own_fees():
     us = SCHEDULES["US"]
     line = replace(us.lines["home_kitchen"], minimum=999)
@@ -174,7 +173,6 @@ def test_two_marketplaces_whose_schedules_have_one_name_keep_their_own_fees():
     assert [row["referral_fee_cents"] for row in found] == [450, 999]
 
 
-@pytest.mark.xfail(strict=True, reason="0 stands for no price, and is told as a break-even price of nothing")
 def test_where_no_price_breaks_even_none_is_told():
     plan = PLAN.model_copy(update={"costs": PLAN.costs.model_copy(update={"advertising_share": 0.49, "payment_share": 0.19})})
     # 15 % + 49 % + 19 % leave 17 % of the price, and returns of one half take more

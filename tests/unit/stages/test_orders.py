@@ -191,7 +191,6 @@ def test_a_product_that_only_orders_name_becomes_a_candidate_with_its_newest_tit
     assert (found["file"], found["line"]) == ("a.csv", 2)
 
 
-@pytest.mark.xfail(strict=True, reason="the first row read is kept, not the first line of the first file")
 def test_the_place_of_a_line_told_twice_is_the_first_of_the_first_file_whatever_was_read_first():
     one, two = line("1", 10, line=2), line("1", 10, line=3)
     other = line("1", 10, line=9, file="b.csv")
@@ -211,7 +210,6 @@ def test_no_lines_are_no_error():
     assert len(found.counts) == len(found.history) == len(found.candidates) == len(found.repeats) == 0
 
 
-@pytest.mark.xfail(strict=True, reason="return lines are counted, not orders that came back: the excess throws good evidence away")
 @pytest.mark.parametrize(
     "lines",
     [

@@ -158,7 +158,6 @@ def test_each_product_and_marketplace_has_its_own_periods():
     assert sorted(periods(*rows)) == [(30, 1, 30, 1), (40, 2, 40, 2), (50, 3, 50, 3)]
 
 
-@pytest.mark.xfail(strict=True, reason="only equal periods are told once: a month inside a told quarter is added to it")
 def test_a_period_inside_another_counts_once():
     assert periods(period(150, 61, 90, 6), period(120, 90, 30, 2)) == [(90, 6, 90, 6)]
 
