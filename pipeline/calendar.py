@@ -7,8 +7,8 @@ import re
 
 from pipeline.errors import UsageError
 
-_WEEK = re.compile(r"(\d{4})-W(\d{2})")
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def week_of(name: str) -> str | None:

@@ -13,9 +13,9 @@ from pipeline.errors import NothingToDo
 from pipeline.fees import parse_schedules
 from pipeline.ingest.sources import load_sources
 from pipeline.plan import Plan
+from pipeline.plan_check import check_plan
 from pipeline.publish.explain import explained
 from pipeline.stages.categories import compile_rules
-from pipeline.stages.rules import check_severities
 from pipeline.tables import DUMP_TABLES
 
 
@@ -62,7 +62,7 @@ def explain_product(data: Path, product: str, week: str | None, marketplace: str
 def check_configs(plan: Path | None) -> list[str]:
     """Load everything in `configs/` and the plan; raises `PlanError`, else says what is in force."""
     held = load_plan(plan)
-    check_severities(held)
+    check_plan(held)
     configs = load_configs()
     schedules = parse_schedules(configs.fee_tables, configs.digits)
     compile_rules(configs.category_tables)

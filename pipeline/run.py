@@ -24,13 +24,13 @@ from pipeline.frames import to_arrow, to_frame
 from pipeline.ingest.dump import DumpFile, raw_record
 from pipeline.inputs import Inputs, find_dump, gather, run_id, versions
 from pipeline.plan import Plan
+from pipeline.plan_check import check_plan
 from pipeline.publish.manifest import SCHEMA_VERSION, file_entry, manifest_bytes, set_aside_share, totals
 from pipeline.publish.shortlist import Lists, write_lists
 from pipeline.publish.warnings import pass_share_warning, supplier_questions
 from pipeline.stages.margin import schedules_in_force
 from pipeline.stages.matching import match_offers, product_codes
 from pipeline.stages.repeats import without_repeats
-from pipeline.stages.rules import check_severities
 from pipeline.stages.supply import lateness_counts
 from pipeline.tables import DUMP_TABLES, PRICE_HISTORY, SET_ASIDE, UNMATCHED_OFFERS, schema
 from pipeline.tasks import (
@@ -83,7 +83,7 @@ def run_week(options: Options, say: Say = lambda line: None) -> Result:
     `say` is told what a person at a terminal wants to know while it lasts.
     """
     plan = load_plan(options.plan)
-    check_severities(plan)
+    check_plan(plan)
     data = store.DataFolder(options.data)
     dump, week, is_sample = find_dump(data, options.dump, options.week, options.sample_if_empty)
     if options.dry_run:
@@ -173,9 +173,11 @@ def _read(pool: Executor, inputs: Inputs, plan: Plan, work: Path, buckets: int) 
         if inputs.digests[name] != (answer.report.size, answer.report.sha256):
             raise DumpError(f"{file.name}: changed while it was read; wait for the upload to finish, then run again")
     if not any(answer.report.records for answer in answers if answer.report.table in ("candidates", "orders")):
-        empty = [a.report.file for a in answers if a.report.table in ("candidates", "orders")]
-        if empty:
-            raise DumpError(f"{empty[0]}: a header without rows, and no other file names products; send the export again")
+        naming = [a.report for a in answers if a.report.table in ("candidates", "orders")]
+        if any(report.set_aside or report.rows for report in naming):
+            return answers  # all of it was set aside or is no product: the accounts will tell
+        if naming:
+            raise DumpError(f"{naming[0].file}: a header without rows, and no other file names products; send the export again")
         raise DumpError(f"{inputs.dump.name}: no file names products; add a candidates file or a research tool's export")
     return answers
 
@@ -334,7 +336,7 @@ def _manifest(
     if before is not None:
         table = store.read_parquet(before / "shortlist.parquet", ["marketplace", "product_id"])
         earlier = set(zip(table["marketplace"].to_pylist(), table["product_id"].to_pylist(), strict=True))
-    warnings = [f"{e['file']}: {text}" for e in entries for text in e["warnings"]]
+    warnings = [f"{e['file']}: {text}" for e in entries for text in e["warnings"] if text != "no rows"]
     warnings += [f"{e['file']}: a header without rows" for e in entries if not e["rows"] and not e["set_aside"]]
     share = pass_share_warning(alone, verdicts, plan.general)
     names = sorted(path.name for path in out.iterdir())

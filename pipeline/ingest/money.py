@@ -109,7 +109,7 @@ def to_money(text: str, form: NumberForm, rounded: bool) -> tuple[int, int] | No
 def parse_money(values: pa.Array, form: NumberForm, rounded: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Amounts in ten-thousandths (int64), the currency each names (place in `NAMES`, -1 for none), and where they fit."""
     numbers, fits = plain(values, DIGITS, form)
-    amounts = np.rint(numbers * 10**DIGITS).astype(np.int64)
+    amounts = np.rint(np.where(fits, numbers, 0.0) * 10**DIGITS).astype(np.int64)
     named = np.full(len(values), -1, np.int16)
     valid = values.is_valid().to_numpy(zero_copy_only=False)
     fits = fits.copy()

@@ -107,7 +107,7 @@ def _plain_by_pattern(values: pa.Array, decimals: int) -> tuple[np.ndarray, np.n
 def parse_scaled(values: pa.Array, digits: int, form: NumberForm, slow: Callable[[str], int | None]) -> tuple[np.ndarray, np.ndarray]:
     """Whole steps of 10**-digits as int64, and where they fit; `slow` is asked for what is not plain."""
     numbers, fits = plain(values, digits, form)
-    scaled = np.rint(numbers * 10**digits).astype(np.int64)
+    scaled = np.rint(np.where(fits, numbers, 0.0) * 10**digits).astype(np.int64)
     fits = _fill(values, scaled, fits, slow)
     return scaled, fits
 

@@ -171,3 +171,40 @@ def test_check_reads_everything_and_writes_nothing(command, dump, data, tmp_path
     assert done.returncode == 11 and "odd.csv" in done.stdout and "3 of 4 files" in done.stdout
     (dump / "odd.csv").unlink()
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[general]\nmarketplace = "USA"\n', ("unknown marketplace 'USA'", "[general]")),
+        ('[[exchange_rates]]\nfrom = "CNH"\nto = "USD"\ndate = 2026-11-01\nrate = 0.1\n', ("unknown currency 'CNH'", "did you mean 'CNY'")),
+        ('[sources.keeper]\nmarketplace = "US"\n', ("unknown source 'keeper'", "did you mean 'keepa'")),
+    ],
+)
+def test_a_plan_that_names_what_does_not_exist_is_refused(command, dump, data, tmp_path, text, words):
+    plan = tmp_path / "my.toml"
+    plan.write_text(text)
+    refused(command("run", dump, "--data", data, "--plan", plan), 10, *words)
+    refused(command("config", "check", plan), 10, *words)
+
+
+@pytest.mark.parametrize("words", [("run", "--tops", "3"), ("run", "--top", "0"), ("runn",), ("run", "a", "b"), ("explain",)])
+def test_a_misspelt_command_is_one_line_that_names_the_help(command, words):
+    refused(command(*words), 2, "usage: ", "--help")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("price", "9" * 30), ("price", "1e400"), ("monthly_sold", "9" * 30), ("package_weight_g", "9" * 400)]
+)
+def test_a_number_beyond_all_measure_is_set_aside_without_a_word_of_numpy(command, make_dump, tmp_path, field, value):
+    rows = [row | {"monthly_sold": "1", "package_weight_g": "1"} for row in many(100)]
+    dump = make_dump(WEEK, more={"candidates": [*rows[:-1], rows[-1] | {field: value}], "offers": [], "price_history": []})
+    done = command("run", dump, "--data", tmp_path / "d")
+    assert done.returncode == 0 and "Warning" not in done.stderr and "set aside 1 " in done.stdout
+
+
+def test_a_file_whose_only_record_is_damaged_is_refused_for_that_and_not_as_empty(command, make_dump, tmp_path):
+    dump = make_dump(WEEK, more={"offers": [], "price_history": []})
+    path = dump / "candidates.csv"
+    path.write_bytes(path.read_bytes().replace(b"Bamboo", b"B\xe4mboo"))
+    refused(command("run", dump, "--data", tmp_path / "d"), 12, "encoding", "line 2")

@@ -23,7 +23,7 @@ RANKS = (
     ("cli",),
     ("run", "check", "look"),
     ("demo/*",),
-    ("inputs",),
+    ("inputs", "plan_check"),
     ("tasks",),
     ("week",),
     ("publish/*",),
