@@ -17,6 +17,8 @@ from pipeline.errors import DumpError, NothingToDo, UsageError
 from pipeline.ingest.files import UNFINISHED, DumpFile, list_dump
 from pipeline.plan import Plan
 
+# The seller's own decisions, in the data folder; named apart from a file of that name in a dump.
+SELLER_FILE = "decisions.csv (data folder)"
 SAMPLE = ROOT / "data" / "sample" / "dumps"
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "pydantic")
 
@@ -103,11 +105,11 @@ def gather(data: store.DataFolder, dump: Path, week: str, is_sample: bool) -> In
     """Every file of the run with its size and SHA-256, the kept history and the last list; raises `DumpError`."""
     files = tuple(list_dump(dump))
     seller = data.root / "decisions.csv"
-    seller_file = DumpFile("decisions.csv", seller) if seller.is_file() and not is_sample else None
+    seller_file = DumpFile(SELLER_FILE, seller) if seller.is_file() and not is_sample else None
     try:
         digests = {file.name: store.file_digest(file.path) for file in files}
         if seller_file is not None:
-            digests["(data folder) decisions.csv"] = store.file_digest(seller)
+            digests[SELLER_FILE] = store.file_digest(seller)
     except OSError as error:
         raise DumpError(f"{error.filename}: {error.strerror}; make the file readable, then run again") from None
     earlier = [w for w in data.weeks() if w < week and _is_sample(data, w) == is_sample]

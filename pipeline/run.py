@@ -169,9 +169,10 @@ def _read(pool: Executor, inputs: Inputs, plan: Plan, work: Path, buckets: int) 
     files = [*inputs.files, *([inputs.seller_file] if inputs.seller_file else [])]
     answers = engine.run_all(pool, read_task, [ReadTask(file, place, context, work, buckets) for place, file in enumerate(files)])
     for file, answer in zip(files, answers, strict=True):
-        name = file.name if file in inputs.files else "(data folder) decisions.csv"
-        if inputs.digests[name] != (answer.report.size, answer.report.sha256):
+        if inputs.digests[file.name] != (answer.report.size, answer.report.sha256):
             raise DumpError(f"{file.name}: changed while it was read; wait for the upload to finish, then run again")
+        if file is inputs.seller_file and answer.report.table != "decisions":
+            raise DumpError(f"{file.name}: read as {answer.report.table}; wanted the seller's decisions (product_id, decision ...)")
     if not any(answer.report.records for answer in answers if answer.report.table in ("candidates", "orders")):
         naming = [a.report for a in answers if a.report.table in ("candidates", "orders")]
         if any(report.set_aside or report.rows for report in naming):

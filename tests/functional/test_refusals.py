@@ -208,3 +208,13 @@ def test_a_file_whose_only_record_is_damaged_is_refused_for_that_and_not_as_empt
     path = dump / "candidates.csv"
     path.write_bytes(path.read_bytes().replace(b"Bamboo", b"B\xe4mboo"))
     refused(command("run", dump, "--data", tmp_path / "d"), 12, "encoding", "line 2")
+
+
+def test_the_sellers_decisions_file_must_hold_decisions_and_may_share_its_name_with_a_file_of_the_dump(command, dump, data):
+    data.mkdir()
+    (data / "decisions.csv").write_bytes((dump / "candidates.csv").read_bytes())
+    refused(command("run", dump, "--data", data), 11, "decisions.csv (data folder)", "candidates")
+    (data / "decisions.csv").write_text("product_id,decision\nB0EXAMPLE1,stop\n")
+    (dump / "decisions.csv").write_text("product_id,decision\nB0OTHER,skip\n")
+    done = command("run", dump, "--data", data, "--json")
+    assert done.returncode == 0 and '"passed": 1' in done.stdout
