@@ -16,7 +16,7 @@ from pipeline.config import Marketplace
 from pipeline.fees import FeeSchedule
 from pipeline.frames import conform
 from pipeline.plan import Plan
-from pipeline.stages import rules
+from pipeline.stages import verdicts
 from pipeline.stages.candidates import one_row_per_product
 from pipeline.stages.categories import CategoryPolicy, CategoryRules, classify
 from pipeline.stages.identity import gtins_invalid, packs_differ
@@ -28,6 +28,7 @@ from pipeline.stages.prices import price_distributions
 from pipeline.stages.records import own_counts, period_counts, seller_marks
 from pipeline.stages.repeats import counts_by_file, without_repeats
 from pipeline.stages.returns import return_risk
+from pipeline.stages.rules import evaluate
 from pipeline.stages.score import score
 from pipeline.stages.supply import supplier_lateness
 from pipeline.tables import CANDIDATES, ORIGIN
@@ -110,18 +111,18 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
     frame = _added(frame, supplier_lateness(frame["supplier_id"], facts.lateness, plan.rules))
     frame = _added(frame, score(frame, plan.score))
 
-    outcomes = rules.evaluate(frame, plan, facts.digits)
-    missing = rules.missing_facts(frame)
-    frame = _added(frame, pd.DataFrame({"verdict": pd.Series(rules.verdicts(outcomes, missing), dtype=frame["title"].dtype)}))
+    outcomes = evaluate(frame, plan, facts.digits)
+    missing = verdicts.missing_facts(frame)
+    frame = _added(frame, pd.DataFrame({"verdict": pd.Series(verdicts.verdicts(outcomes, missing), dtype=frame["title"].dtype)}))
     return Decided(
         frame=frame,
-        reasons=rules.reasons(outcomes, len(frame)),
+        reasons=verdicts.reasons(outcomes, len(frame)),
         missing=pa.array(list(missing), type=pa.list_(pa.string())),
         history=history,
         repeats=_sum(merged.repeats, orders.repeats, repeated_prices, repeated_returns),
         superseded=superseded,
         conflicts=merged.conflicts,
-        rejects_alone=rules.rejects_alone(outcomes, frame),
+        rejects_alone=verdicts.rejects_alone(outcomes, frame),
     )
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from pipeline import config, plan, tables
 from pipeline.ingest.sources import ColumnRule, Source, load_sources, target
-from pipeline.stages import rules
+from pipeline.stages import outcomes, rules
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -147,7 +147,7 @@ def made_plan_optional() -> str:
     }
     rows = [(f"`{head}`", f"`{field.alias or key}`", _type_of(field.annotation)) for head, model in models.items()
             for key, field in model.model_fields.items()]  # fmt: skip
-    severities = ", ".join(f"`{word}`" for word in ("off", *rules.SEVERITIES[1:]))
+    severities = ", ".join(f"`{word}`" for word in ("off", *outcomes.SEVERITIES[1:]))
     return table(("part", "key", "value"), [("`[severity]`", "a rule's id", f"one of {severities}"), *rows])
 
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from pipeline.plan import Plan
 from pipeline.publish.ledger import inside_frame
-from pipeline.stages import rules
+from pipeline.stages.outcomes import SEVERITIES
+from pipeline.stages.rules import evaluate
 from pipeline.stages.score import PARTS
 
 _WATERFALL = (
@@ -33,7 +34,7 @@ def explained(row: pa.Table, plan: Plan, digits: Mapping[str, int]) -> dict[str,
     evaluated, with severity (pass, warn, review, reject), observed, limit and distance.
     """
     values = row.to_pylist()[0]
-    outcomes = rules.evaluate(inside_frame(row, digits), plan, digits)
+    outcomes = evaluate(inside_frame(row, digits), plan, digits)
     told = []
     for rule, outcome in outcomes:
         if outcome.known[0]:
@@ -43,7 +44,7 @@ def explained(row: pa.Table, plan: Plan, digits: Mapping[str, int]) -> dict[str,
                     "source": rule.source,
                     "asks": rule.asks,
                     "unit": rule.unit,
-                    "severity": rules.SEVERITIES[int(outcome.severity[0])],
+                    "severity": SEVERITIES[int(outcome.severity[0])],
                     "observed": _plain(outcome.observed[0]),
                     "limit": _plain(outcome.limit[0]),
                     "distance": _plain(outcome.distance[0]),
