@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -260,6 +261,8 @@ def main() -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, stop)
     try:
         shortlist.main(standalone_mode=False)
     except click.exceptions.Exit as end:
@@ -277,6 +280,11 @@ def main() -> None:
     except Refusal as refusal:
         _answer(str(refusal), "stderr")
         sys.exit(refusal.exit_code)
-    except BrokenPipeError:
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            if error.errno not in (errno.ENOSPC, errno.EIO, errno.EBADF):
+                raise
+            # The list is written; only its announcement found no room (`> /dev/full`, a closed stdout).
+            os._exit(14)
         # The reader of the answer went away (`| head`): nothing is wrong with the answer, and nobody is left to flush to.
         os._exit(0)

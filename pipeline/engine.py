@@ -8,9 +8,13 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
+
+from pipeline.errors import NotWritten
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -42,7 +46,7 @@ def executor(workers: int) -> Iterator[Executor]:
     if workers <= 1:
         yield SerialExecutor()
         return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_die_with_parent) as pool:
         try:
             yield pool
         except BaseException:
@@ -50,7 +54,24 @@ def executor(workers: int) -> Iterator[Executor]:
             raise
 
 
+def _die_with_parent() -> None:
+    """A worker whose parent was killed ends too, instead of waiting for ever with the terminal in its hands."""
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def run_all(pool: Executor, work: Callable[[Task], Answer], tasks: Iterable[Task]) -> list[Answer]:
     """Every task's answer, in the order of the tasks; the first failure is raised."""
     futures = [pool.submit(work, task) for task in tasks]
-    return [future.result() for future in futures]
+    try:
+        return [future.result() for future in futures]
+    except BrokenProcessPool:
+        raise NotWritten(
+            "a worker was killed, most likely for lack of memory; run again with --workers 1 or on a machine with more memory"
+        ) from None

@@ -26,7 +26,8 @@ def week_folder(data: Path, week: str | None) -> tuple[str, Path]:
         weeks = held.weeks()
         if not weeks:
             raise NothingToDo(f"{data} holds no list yet; run `shortlist run` first")
-        week = weeks[-1]
+        real = [name for name in weeks if not (held.manifest(name) or {}).get("sample")]
+        week = (real or weeks)[-1]
     week = checked_week(week)
     folder = held.current(week)
     if folder is None:
@@ -78,7 +79,16 @@ def source_entries() -> list[dict[str, Any]]:
     entries = []
     for source in load_sources(CONFIGS / "sources"):
         tells = source.recognise
-        entries.append({"name": source.name, "table": source.table, "title": source.title, "all": list(tells.all), "any": list(tells.any)})
+        entries.append(
+            {
+                "name": source.name,
+                "table": source.table,
+                "title": source.title,
+                "all": list(tells.all),
+                "any": list(tells.any),
+                "required": [rule.headers[0] for rule in source.columns.values() if rule.required],
+            }
+        )
     return entries
 
 
@@ -86,7 +96,10 @@ def source_lines(entries: list[dict[str, Any]]) -> list[str]:
     """The same for a terminal."""
     lines = []
     for entry in entries:
-        tells = ", ".join(entry["all"]) + (f"; one of: {', '.join(entry['any'])}" if entry["any"] else "")
+        parts = [", ".join(entry["all"])] if entry["all"] else []
+        parts += [f"one of {', '.join(entry['any'])}"] if entry["any"] else []
+        parts += [f"columns {', '.join(entry['required'])}"] if entry["required"] else []
+        tells = "; ".join(parts)
         lines += [f"{entry['name']:<24} {entry['table']:<14} {entry['title']}", f"{'':<24} told by: {tells}"]
     lines.append("another tool's export: add a file to configs/sources/ (copy the nearest one); no code is needed")
     return lines

@@ -16,23 +16,23 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline import engine, store
+from pipeline.accounts import ledger, write_set_aside, write_unmatched
 from pipeline.calendar import day_number, sunday_of
 from pipeline.config import load_configs, load_plan
-from pipeline.errors import DumpError, SetAsideError
+from pipeline.errors import DumpError
 from pipeline.fees import parse_schedules
 from pipeline.frames import to_arrow, to_frame
-from pipeline.ingest.dump import DumpFile, raw_record
 from pipeline.inputs import Inputs, find_dump, gather, run_id, versions
 from pipeline.plan import Plan
 from pipeline.plan_check import check_plan
-from pipeline.publish.manifest import SCHEMA_VERSION, file_entry, manifest_bytes, set_aside_share, totals
+from pipeline.publish.manifest import SCHEMA_VERSION, manifest_bytes, totals
 from pipeline.publish.shortlist import Lists, write_lists
 from pipeline.publish.warnings import pass_share_warning, supplier_questions
 from pipeline.stages.margin import schedules_in_force
 from pipeline.stages.matching import match_offers, product_codes
 from pipeline.stages.repeats import without_repeats
 from pipeline.stages.supply import lateness_counts
-from pipeline.tables import DUMP_TABLES, PRICE_HISTORY, SET_ASIDE, UNMATCHED_OFFERS, schema
+from pipeline.tables import DUMP_TABLES, PRICE_HISTORY, schema
 from pipeline.tasks import (
     DecideAnswer,
     DecideTask,
@@ -41,7 +41,6 @@ from pipeline.tasks import (
     decide_task,
     read_context,
     read_task,
-    sources,
     spilled,
     with_bucket,
 )
@@ -119,19 +118,19 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
         decided = engine.run_all(pool, decide_task, tasks)
     clock.lap("decide")
 
-    entries = _ledger(reads, decided, gathered.repeats, plan, options)
+    entries = ledger(reads, decided, gathered.repeats, 0.0 if options.strict else plan.general.set_aside_share_max)
     out = work / "out"
     store.make_folder(out)
     metadata = _metadata(inputs, plan, as_of)
     lists = write_lists([answer.decisions for answer in decided], out, plan.list, top, metadata)
     if sum(lists.verdicts.values()) != sum(answer.rows for answer in decided):
         raise AssertionError("a candidate was lost between deciding and writing")
-    _write_set_aside(out, reads, decided, inputs, metadata)
-    _write_unmatched(out, gathered.unmatched, metadata)
+    write_set_aside(out, reads, decided, inputs, metadata)
+    write_unmatched(out, gathered.unmatched, metadata)
     clock.lap("write")
 
-    manifest = _manifest(inputs, plan, options, top, own_id, entries, lists, decided, out, data)
-    manifest["unmatched_offers"] = gathered.unmatched.num_rows
+    manifest = {"run_id": own_id, "options": {"top": top, "strict": options.strict}, "unmatched_offers": gathered.unmatched.num_rows}
+    manifest |= _manifest(inputs, plan, entries, lists, decided, before, out)
     manifest["timings"] = clock.timings(workers)
     store.keep_bytes(out / "run.json", manifest_bytes(manifest))
     if options.dry_run:
@@ -231,74 +230,6 @@ def _codes(spills: Sequence[tuple[str, Path]]) -> pd.DataFrame:
     return product_codes(to_frame(pa.concat_tables(parts)))
 
 
-def _ledger(
-    reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], repeats: Counter[str], plan: Plan, options: Options
-) -> list[dict[str, Any]]:
-    """Every file's accounts, checked; refuses the dump when too much of a file could not be taken."""
-    repeats, conflicts, superseded = Counter(repeats), Counter[str](), Counter[str]()
-    for answer in decided:
-        repeats.update(answer.repeats)
-        superseded.update(answer.superseded)
-        conflicts.update(str(row["file"]) for row in answer.conflicts)
-    entries = []
-    for read in reads:
-        name = read.report.file
-        entries.append(file_entry(read.report, repeats[name], superseded[name], conflicts[name]))
-    for entry in entries:
-        share = set_aside_share(entry)
-        limit = 0.0 if options.strict else plan.general.set_aside_share_max
-        if share > limit:
-            kinds = ", ".join(f"{kind} {count:,}" for kind, count in entry["set_aside"].items())
-            aside = sum(entry["set_aside"].values())
-            raise SetAsideError(
-                f"{entry['file']}: {aside:,} of {entry['rows'] + aside:,} records could not be taken ({kinds}); at most {limit:.1%} may; "
-                f"{_first_fault(reads, decided, entry['file'])}; run `shortlist check` on the dump, mend the file, then run again"
-            )
-    return entries
-
-
-def _first_fault(reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], file: str) -> str:
-    told = [row for read in reads if read.report.file == file for row in spilled_set_aside(read.spills).slice(0, 1).to_pylist()]
-    told += [row for answer in decided for row in answer.conflicts if row["file"] == file]
-    if not told:
-        return "no example"
-    column = f", column {told[0]['column']}" if told[0]["column"] else ""
-    return f"first at line {told[0]['line']}{column}: {told[0]['message']}"
-
-
-def spilled_set_aside(spills: Sequence[tuple[str, Path]]) -> pa.Table:
-    """Set-aside lines of one file's spills, in the order of the file."""
-    parts = [store.read_spill(path, 0) for name, path in spills if name == "set_aside"]
-    return pa.concat_tables(parts) if parts else schema(SET_ASIDE).empty_table()
-
-
-def _write_set_aside(
-    out: Path, reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], inputs: Inputs, metadata: dict[str, str]
-) -> None:
-    """`set_aside.parquet`: every line that could not be taken, by file and line; conflicts get their text from the file itself."""
-    files: dict[str, DumpFile] = {file.name: file for file in inputs.files}
-    conflicts = [row for answer in decided for row in answer.conflicts]
-    by_file: dict[str, list[dict[str, Any]]] = {}
-    for row in sorted(conflicts, key=lambda r: (str(r["file"]), int(str(r["line"])))):
-        by_file.setdefault(str(row["file"]), []).append(dict(row))
-    named = {source.name: source for source in sources()}
-    with store.ParquetSink(out / "set_aside.parquet", schema(SET_ASIDE), metadata) as sink:
-        for read in sorted(reads, key=lambda r: r.report.file):
-            rows = spilled_set_aside(read.spills)
-            found = by_file.get(read.report.file, [])
-            for row in found:
-                row["raw"] = raw_record(files[read.report.file], named[read.report.source], int(str(row["byte_offset"])))
-            if found:
-                rows = pa.concat_tables([rows, pa.Table.from_pylist(found, schema=schema(SET_ASIDE))])
-            sink.write(rows.sort_by([("line", "ascending")]))
-
-
-def _write_unmatched(out: Path, unmatched: pa.Table, metadata: dict[str, str]) -> None:
-    """`unmatched_offers.parquet`: offers that no product takes; listed, not lost."""
-    with store.ParquetSink(out / "unmatched_offers.parquet", schema(UNMATCHED_OFFERS), metadata) as sink:
-        sink.write(unmatched.sort_by([("file", "ascending"), ("line", "ascending")]))
-
-
 def _metadata(inputs: Inputs, plan: Plan, as_of: object) -> dict[str, str]:
     configs = load_configs()
     in_force = schedules_in_force(parse_schedules(configs.fee_tables, configs.digits), as_of)
@@ -317,22 +248,19 @@ def _metadata(inputs: Inputs, plan: Plan, as_of: object) -> dict[str, str]:
 def _manifest(
     inputs: Inputs,
     plan: Plan,
-    options: Options,
-    top: int,
-    own_id: str,
     entries: Sequence[Mapping[str, Any]],
     lists: Lists,
     decided: Sequence[DecideAnswer],
+    before: Path | None,
     out: Path,
-    data: store.DataFolder,
 ) -> dict[str, Any]:
+    """What was read and what became of it; `before` is the folder of the last list, against which new and gone are counted."""
     configs = load_configs()
     as_of = sunday_of(inputs.week)
     verdicts = {name: lists.verdicts.get(name, 0) for name in ("shortlisted", "passed", "review", "incomplete", "rejected")}
     alone = Counter[str]()
     for answer in decided:
         alone.update(answer.rejects_alone)
-    before = data.current(inputs.previous) if inputs.previous else None
     earlier = set()
     if before is not None:
         table = store.read_parquet(before / "shortlist.parquet", ["marketplace", "product_id"])
@@ -343,12 +271,10 @@ def _manifest(
     names = sorted(path.name for path in out.iterdir())
     return {
         "schema_version": SCHEMA_VERSION,
-        "run_id": own_id,
         "week": inputs.week,
         "as_of": as_of.isoformat(),
         "sample": inputs.is_sample,
         "dump": inputs.dump.name,
-        "options": {"top": top, "strict": options.strict},
         "inputs": [dict(entry) for entry in entries],
         "kept_history": [path.name for path in inputs.kept_history],
         "totals": totals(entries),

@@ -20,14 +20,20 @@ def reject_reasons(run: Path, top: int) -> dict[str, Any]:
     Returns `verdicts` (name -> count), `reasons` (one entry per rule and severity: how many candidates, how many of them have no other
     reject, the nearest misses as samples with file and line, most first, at most `top`) and `set_aside` (file, kind, count, first line).
     """
-    columns = ["verdict", "reasons", "product_id", "title", "file", "line"]
+    columns = ["verdict", "reasons", "missing", "product_id", "title", "file", "line"]
     table = store.read_parquet(run / "decisions.parquet", columns)
     verdicts = {entry["values"]: entry["counts"] for entry in table["verdict"].value_counts().to_pylist()}
     return {
         "verdicts": dict(sorted(verdicts.items(), key=lambda item: (-item[1], item[0]))),
+        "missing": {entry["values"]: entry["counts"] for entry in _missing(table)},
         "reasons": _counted(table)[:top],
         "set_aside": _set_aside(run),
     }
+
+
+def _missing(table: pa.Table) -> list[dict[str, Any]]:
+    found = pc.list_flatten(table["missing"]).value_counts().to_pylist()
+    return sorted(found, key=lambda entry: (-entry["counts"], entry["values"]))
 
 
 def _counted(table: pa.Table) -> list[dict[str, Any]]:
@@ -87,6 +93,8 @@ def _set_aside(run: Path) -> list[dict[str, Any]]:
 def reject_lines(told: dict[str, Any]) -> list[str]:
     """The same for a terminal."""
     lines = ["verdicts: " + ", ".join(f"{name} {count:,}" for name, count in told["verdicts"].items()), ""]
+    if told["missing"]:
+        lines += ["missing facts: " + ", ".join(f"{name} {count:,}" for name, count in told["missing"].items()), ""]
     lines.append(f"{'severity':<8} {'rule':<22} {'candidates':>10} {'alone':>8}  nearest")
     for entry in told["reasons"]:
         nearest = entry["nearest"][0]

@@ -36,9 +36,10 @@ def pass_share_warning(alone: Mapping[str, int], verdicts: Mapping[str, int], pl
     if plan.pass_share_min <= share <= plan.pass_share_max:
         return None
     hardest = sorted(((count, rule) for rule, count in alone.items() if rule != "eligible"), reverse=True)[:2]
-    named = " and ".join(f"{rule} ({count:,} alone)" for count, rule in hardest) or "no rule alone"
+    named = " and ".join(f"{rule} ({count:,} alone)" for count, rule in hardest)
     word = "few" if share < plan.pass_share_min else "many"
-    return f"{passing:,} of {eligible:,} quoted, in-band, unexcluded candidates pass ({share:.1%}): very {word}; most rejected by {named}"
+    text = f"{passing:,} of {eligible:,} quoted, in-band, unexcluded candidates pass ({share:.1%}): very {word}; "
+    return text + (f"most are rejected by {named}" if named else "no single rule rejects them: see what they lack in `shortlist rejects`")
 
 
 def supplier_questions(decisions: Path) -> list[dict[str, object]]:

@@ -143,6 +143,15 @@ def freight_scope(offers: pd.DataFrame, plan: Plan) -> np.ndarray:
     )
 
 
+# Names of the commonest origins that price lists write instead of the ISO code.
+_COUNTRIES = {"USA": "US", "U.S.": "US", "U.S.A.": "US", "UNITED STATES": "US", "美国": "US", "CHINA": "CN", "中国": "CN", "GERMANY": "DE"}
+
+
+def _country(name: str) -> str:
+    folded = name.strip().upper()
+    return _COUNTRIES.get(folded, folded)
+
+
 def _duty(
     offers: pd.DataFrame,
     candidates: pd.DataFrame,
@@ -156,7 +165,7 @@ def _duty(
     included, included_known = flag(offers, "duty_included")
     named = {name: facts.ship_from for name, facts in plan.suppliers.items() if facts.ship_from}
     told = zip(text(offers, "ship_from"), text(offers, "supplier_id"), strict=True)
-    origin = [(code or named.get(who) or "").strip().upper() for code, who in told]
+    origin = [_country(code or named.get(who) or "") for code, who in told]
     market = text(candidates, "marketplace")[row] if len(candidates) else []
     domestic = np.array([o in buying.duty_free.get(m, ()) for o, m in zip(origin, market, strict=True)], dtype=bool)
     value, known = stated

@@ -200,5 +200,6 @@ def with_quotes(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(
         unit_cost_cents=whole_series(np.where(quoted, quote, unit), has_unit).set_axis(frame.index),
         landed_cost_cents=whole_series(np.where(quoted, landed - unit + quote, landed), has_landed).set_axis(frame.index),
+        quote_age_days=frame["own_quote_age_days"].where(quoted, frame["quote_age_days"]),
         is_quoted=pd.Series(quoted, index=frame.index, dtype="boolean"),
     )

@@ -22,7 +22,8 @@ KEY = ["marketplace", "product_id"]
 class OrderFacts:
     """What order lines tell.
 
-    `counts`: one row per product with `own_sold_orders`, `own_returned_orders`, `own_sold_units`, `own_returned_units`,
+    `counts`: one row per product with `own_sold_orders`, `own_returned_orders` (as reports count: return
+    orders), `own_orders_back` (orders that came back, each once, in parts or whole), `own_sold_units`, `own_returned_units`,
     `mature_orders`, `mature_returned`, `recent_units`. `history`: (marketplace, product_id, date, price_cents, currency).
     `candidates`: products that no candidate file holds. `repeats`: dropped lines per file.
     """
@@ -59,7 +60,7 @@ def order_facts(orders: pd.DataFrame, as_of: int, window_days: int, recent_days:
     lines = lines[lines["day"] <= as_of]
     back, _ = flag(lines, "is_return")
     sales, returns = _sales(lines[~back]), _returned_orders(lines[back])
-    sales["came_back"], returns["is_unmatched"] = _came_back(sales, returns, as_of)
+    sales["came_back"], sales["told_alone"], returns["is_unmatched"] = _came_back(sales, returns, as_of)
     return OrderFacts(
         counts=_counts(sales, returns, as_of, window_days, recent_days),
         history=_daily_prices(lines[~back]),
@@ -91,15 +92,16 @@ def _returned_orders(lines: pd.DataFrame) -> pd.DataFrame:
                        link=("link", "max"))  # fmt: skip
 
 
-def _came_back(sales: pd.DataFrame, returns: pd.DataFrame, as_of: int) -> tuple[np.ndarray, np.ndarray]:
+def _came_back(sales: pd.DataFrame, returns: pd.DataFrame, as_of: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which sales came back: told by the sale, by a link, or by the latest earlier sale of the same customer and product.
 
-    Also which returns match no sale at all.
+    Also which sales only tell it themselves (no return line is theirs), and which returns match no sale at all.
     """
     came_back = sales["returned_day"].to_numpy() <= as_of
+    told_alone = came_back.copy()
     unmatched = np.zeros(len(returns), dtype=bool)
     if not len(returns):
-        return came_back, unmatched
+        return came_back, told_alone, unmatched
     position = {key: at for at, key in enumerate(zip(sales["marketplace"], sales["product_id"], sales["order_id"], strict=True))}
     left = sales["units"].to_numpy(dtype=np.int64).copy()
     unlinked = []
@@ -110,6 +112,7 @@ def _came_back(sales: pd.DataFrame, returns: pd.DataFrame, as_of: int) -> tuple[
             unlinked.append(entry)
         else:
             came_back[at] = True
+            told_alone[at] = False
             left[at] -= entry.units
     unmatched[[entry.Index for entry in unlinked]] = True
     wanted = {(e.marketplace, e.product_id, e.customer) for e in unlinked if e.customer}
@@ -131,12 +134,13 @@ def _came_back(sales: pd.DataFrame, returns: pd.DataFrame, as_of: int) -> tuple[
                 taken = min(rest, max(left[at], 0))
                 if taken > 0:
                     came_back[at] = True
+                    told_alone[at] = False
                     unmatched[entry.Index] = False
                     left[at] -= taken
                     rest -= taken
                 if rest <= 0:
                     break
-    return came_back, unmatched
+    return came_back, told_alone, unmatched
 
 
 def _counts(sales: pd.DataFrame, returns: pd.DataFrame, as_of: int, window_days: int, recent_days: int) -> pd.DataFrame:
@@ -148,22 +152,28 @@ def _counts(sales: pd.DataFrame, returns: pd.DataFrame, as_of: int, window_days:
             mature_back=(mature & sales["came_back"]).astype(np.int64),
             recent=np.where(recent, sales["units"], 0),
             back=sales["came_back"].astype(np.int64),
+            alone=sales["told_alone"].astype(np.int64),
         )
         .groupby(KEY, sort=True)
         .agg(
             own_sold_orders=("order_id", "size"),
             own_sold_units=("units", "sum"),
             sales_back=("back", "sum"),
+            told_alone=("alone", "sum"),
             mature_orders=("mature", "sum"),
             mature_returned=("mature_back", "sum"),
             recent_units=("recent", "sum"),
         )
     )
-    back = returns.groupby(KEY, sort=True).agg(unmatched_back=("is_unmatched", "sum"), own_returned_units=("units", "sum"))
+    back = returns.groupby(KEY, sort=True).agg(
+        return_orders=("order_id", "size"), unmatched_back=("is_unmatched", "sum"), own_returned_units=("units", "sum")
+    )
     counts = sold.join(back, how="outer").fillna(0).astype("Int64")
-    # Orders that came back, each once however often it is told, and returns of orders that are not here.
-    counts["own_returned_orders"] = counts["sales_back"] + counts["unmatched_back"]
-    return counts.drop(columns=["sales_back", "unmatched_back"]).reset_index()
+    # As reports count: every return order, and every sale that says itself that it came back.
+    counts["own_returned_orders"] = counts["return_orders"] + counts["told_alone"]
+    # Each order once however often it came back in parts, and returns of orders that are not here.
+    counts["own_orders_back"] = counts["sales_back"] + counts["unmatched_back"]
+    return counts.drop(columns=["sales_back", "unmatched_back", "return_orders", "told_alone"]).reset_index()
 
 
 def _daily_prices(lines: pd.DataFrame) -> pd.DataFrame:

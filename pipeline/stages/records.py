@@ -9,7 +9,8 @@ from pipeline.frames import days, text, whole, whole_series
 
 KEY = ["marketplace", "product_id"]
 _COUNTS = (
-    "own_sold_orders", "own_returned_orders", "own_sold_units", "own_returned_units", "mature_orders", "mature_returned", "recent_units",
+    "own_sold_orders", "own_returned_orders", "own_orders_back", "own_sold_units", "own_returned_units", "mature_orders",
+    "mature_returned", "recent_units",
 )  # fmt: skip
 # A decision that hides a product, and the word for it; `skip` hides for a time, the others until the seller says otherwise.
 _HIDING = {"gated": "gated for this account", "ip_risk": "a risk of complaints", "stop": "stopped"}
@@ -32,6 +33,7 @@ def period_counts(returns: pd.DataFrame, as_of: int, window_days: int) -> pd.Dat
             "product_id": told["product_id"],
             "own_sold_orders": sold,
             "own_returned_orders": returned,
+            "own_orders_back": returned,
             "own_sold_units": whole(told, "sold_units")[0],
             "own_returned_units": whole(told, "returned_units")[0],
             "mature_orders": np.where(mature, sold, 0),
@@ -108,5 +110,6 @@ def seller_marks(candidates: pd.DataFrame, decisions: pd.DataFrame, listed: pd.D
         "is_listed": pd.Series(is_listed, dtype="boolean"),
         "own_sku": placed["own_sku"].where(placed["own_sku"].notna(), own["own_sku"]),
         "quoted_cost_cents": whole_series(quote, has_quote & (~has_end | (valid_until >= as_of))),
+        "own_quote_age_days": whole_series(as_of - day, day >= 0),
     }
     return pd.DataFrame(columns).set_index(candidates.index)

@@ -27,7 +27,7 @@ def return_risk(candidates: pd.DataFrame, counts: pd.DataFrame, plan: Returns) -
         states without dates, `sold_orders`, `returned_orders`, `sold_units`, `returned_units`.
     counts : DataFrame, n rows
         The seller's own records: `mature_orders`, `mature_returned` (orders older than the return window, and how many of them came
-        back), `own_sold_orders`, `own_returned_orders` (all of them); missing where there are none.
+        back), `own_sold_orders`, `own_orders_back`, `own_sold_units`, `own_returned_units` (all of them); missing where there are none.
     plan : Returns
 
     Returns
@@ -45,9 +45,12 @@ def return_risk(candidates: pd.DataFrame, counts: pd.DataFrame, plan: Returns) -
     shifted = np.minimum(shifted, 0.95)
     alpha, beta_ = shifted * strength, (1 - shifted) * strength
 
-    own, own_returned, own_excess = _counted(counts, "mature_orders", "mature_returned", "own_sold_orders", "own_returned_orders")
+    own, own_returned, own_excess = _counted(counts, "mature_orders", "mature_returned", "own_sold_orders", "own_orders_back")
     orders, orders_returned, orders_excess = _counted(candidates, "sold_orders", "returned_orders", "sold_orders", "returned_orders")
     units, units_returned, units_excess = _counted(candidates, "sold_units", "returned_units", "sold_units", "returned_units")
+    # More units back than ever sold say the same of the window, even where the orders fit.
+    own_excess |= _counted(counts, "own_sold_units", "own_returned_units", "own_sold_units", "own_returned_units")[2]
+    own, own_returned = np.where(own_excess, 0, own), np.where(own_excess, 0, own_returned)
     excess = own_excess | orders_excess | units_excess
     use_own = own > 0
     use_orders = ~use_own & (orders > 0)

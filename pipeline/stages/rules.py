@@ -138,7 +138,10 @@ def _tracking(facts: Facts, plan: Plan) -> Outcome:
 
 
 def _stale_cost(facts: Facts, plan: Plan) -> Outcome:
-    return at_most(np.where(facts.has_offer, facts.real("quote_age_days"), np.nan), plan.rules.quote_age_days_max, REVIEW)
+    age = np.where(facts.has_offer, facts.real("quote_age_days"), np.nan)
+    undated = np.isnan(age) & facts.has_offer
+    detail = np.full(facts.n, "the quote has no date", dtype=object)
+    return worst(at_most(age, plan.rules.quote_age_days_max, REVIEW), flagged(undated, undated, WARN, detail))
 
 
 def _flag_rule(column: str, severity: int, detail: str) -> Callable[[Facts, Plan], Outcome]:

@@ -83,7 +83,13 @@ def verdicts(outcomes: list[tuple[Rule, Outcome]], missing: np.ndarray) -> np.nd
 def rejects_alone(outcomes: list[tuple[Rule, Outcome]], frame: pd.DataFrame) -> dict[str, int]:
     """Counts behind the run's self-check: quoted, in-band, unexcluded candidates, and which rule rejected how many of them alone."""
     by_rule = {rule.id: outcome.severity == REJECT for rule, outcome in outcomes}
-    eligible = flag(frame, "has_offer")[0] & ~by_rule["price_band"] & ~by_rule["category"] & ~by_rule["brand_blocked"]
+    eligible = (
+        flag(frame, "has_offer")[0]
+        & whole(frame, "gate_price_cents")[1]
+        & ~by_rule["price_band"]
+        & ~by_rule["category"]
+        & ~by_rule["brand_blocked"]
+    )
     rejections = np.sum(list(by_rule.values()), axis=0)
     counts = {rule: int((fails & eligible & (rejections == 1)).sum()) for rule, fails in by_rule.items()}
     return {"eligible": int(eligible.sum())} | {rule: count for rule, count in counts.items() if count}

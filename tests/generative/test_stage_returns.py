@@ -12,7 +12,7 @@ from pipeline.stages.returns import return_risk
 from pipeline.tables import CANDIDATES, schema
 
 PLAN = load_plan().returns
-OWN = ["mature_orders", "mature_returned", "own_sold_orders", "own_returned_orders"]
+OWN = ["mature_orders", "mature_returned", "own_sold_orders", "own_orders_back"]
 COUNTS = ["sold_orders", "returned_orders", "sold_units", "returned_units"]
 MAYBE = st.one_of(st.none(), st.integers(0, 60))
 ROWS = st.fixed_dictionaries(
@@ -30,6 +30,7 @@ def risk(rows):
     frame = to_frame(pa.Table.from_pylist(facts, schema=schema(CANDIDATES)))
     frame["return_class"] = pd.array([row["return_class"] for row in rows], dtype="str")
     own = pd.DataFrame({name: pd.array([row[name] for row in rows], dtype="Int64") for name in OWN})
+    own = own.assign(own_sold_units=pd.NA, own_returned_units=pd.NA)
     return return_risk(frame, own, PLAN)
 
 

@@ -23,6 +23,7 @@ RANKS = (
     ("cli",),
     ("run", "check", "look"),
     ("demo/*",),
+    ("accounts",),
     ("inputs", "plan_check"),
     ("tasks",),
     ("week",),

@@ -419,7 +419,7 @@ def test_the_age_of_a_quote_is_counted_to_the_as_of_day_and_unknown_without_a_da
 
 
 def quoted(cents_, *offers):
-    frame = frame_of(*offers).assign(quoted_cost_cents=pd.array([cents_], "Int64"))
+    frame = frame_of(*offers).assign(quoted_cost_cents=pd.array([cents_], "Int64"), own_quote_age_days=pd.array([3], "Int64"))
     found = with_quotes(frame)
     return [whole(found, f"{name}_cents")[0].tolist()[0] for name in ("unit_cost", "landed_cost")], bool(found["is_quoted"].iloc[0])
 

@@ -219,4 +219,4 @@ def test_no_lines_are_no_error():
     ids=["one order back in two parcels", "told by the sale and by its return"],
 )
 def test_an_order_that_came_back_is_one_returned_order_however_often_it_is_told(lines):
-    assert counts(*lines)["own_returned_orders"] == 1
+    assert counts(*lines)["own_orders_back"] == 1

@@ -43,7 +43,14 @@ def decision(word, days=7, **facts):
 
 
 def test_without_a_decision_nothing_is_hidden_listed_or_quoted():
-    assert mark() == {"decision": None, "hidden_by": None, "is_listed": False, "own_sku": None, "quoted_cost_cents": None}
+    assert mark() == {
+        "decision": None,
+        "hidden_by": None,
+        "is_listed": False,
+        "own_sku": None,
+        "quoted_cost_cents": None,
+        "own_quote_age_days": None,
+    }
 
 
 @pytest.mark.parametrize(("days", "hidden"), [(0, True), (83, True), (84, True), (85, False)])
@@ -165,6 +172,7 @@ def test_a_period_inside_another_counts_once():
 COUNTS = [
     "own_sold_orders",
     "own_returned_orders",
+    "own_orders_back",
     "own_sold_units",
     "own_returned_units",
     "mature_orders",

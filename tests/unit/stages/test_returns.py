@@ -12,7 +12,8 @@ from pipeline.stages.returns import posterior_points, return_risk
 from pipeline.tables import CANDIDATES, schema
 
 PLAN = load_plan().returns
-OWN = ["mature_orders", "mature_returned", "own_sold_orders", "own_returned_orders"]
+OWN = ["mature_orders", "mature_returned", "own_sold_orders", "own_orders_back"]
+UNITS = {"own_sold_units": pd.NA, "own_returned_units": pd.NA}
 MEAN, ORDERS = 0.061, 40  # the prior of home and kitchen
 
 
@@ -23,7 +24,9 @@ def risk(*rows, own=()):
         pa.Table.from_pylist([{k: v for k, v in row.items() if k != "return_class"} for row in told], schema=schema(CANDIDATES))
     )
     frame["return_class"] = pd.array([row.get("return_class", "home_kitchen") for row in told], dtype="str")
-    counts = pd.DataFrame({name: pd.array([entry[at] for entry in own] or [pd.NA] * len(rows), "Int64") for at, name in enumerate(OWN)})
+    counts = pd.DataFrame(
+        {name: pd.array([entry[at] for entry in own] or [pd.NA] * len(rows), "Int64") for at, name in enumerate(OWN)}
+    ).assign(**UNITS)
     return return_risk(frame, counts, PLAN)
 
 
@@ -151,7 +154,7 @@ def test_a_prior_and_a_badge_never_make_a_certain_return():
     frame = to_frame(pa.Table.from_pylist([{"return_flag": "high"}], schema=schema(CANDIDATES))).assign(
         return_class=pd.array([None], "str")
     )
-    found = return_risk(frame, pd.DataFrame({name: pd.array([pd.NA], "Int64") for name in OWN}), plan).iloc[0]
+    found = return_risk(frame, pd.DataFrame({name: pd.array([pd.NA], "Int64") for name in OWN}).assign(**UNITS), plan).iloc[0]
     # 0.9 x 1.6 is no rate: held at 0.95, still worth 20 orders
     assert posterior(found) == pytest.approx((19, 1))
 

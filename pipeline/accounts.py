@@ -1,0 +1,84 @@
+"""What became of every line of every file: the checked accounts, and the lines that could not be taken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline import store
+from pipeline.errors import SetAsideError
+from pipeline.ingest.dump import DumpFile, raw_record
+from pipeline.inputs import Inputs
+from pipeline.publish.manifest import file_entry, set_aside_share
+from pipeline.tables import SET_ASIDE, UNMATCHED_OFFERS, schema
+from pipeline.tasks import DecideAnswer, ReadAnswer, sources
+
+
+def ledger(reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], repeats: Counter[str], limit: float) -> list[dict[str, Any]]:
+    """Every file's accounts, checked; refuses the dump when too much of a file could not be taken."""
+    repeats, conflicts, superseded = Counter(repeats), Counter[str](), Counter[str]()
+    for answer in decided:
+        repeats.update(answer.repeats)
+        superseded.update(answer.superseded)
+        conflicts.update(str(row["file"]) for row in answer.conflicts)
+    entries = []
+    for read in reads:
+        name = read.report.file
+        entries.append(file_entry(read.report, repeats[name], superseded[name], conflicts[name]))
+    for entry in entries:
+        share = set_aside_share(entry)
+        if share > limit:
+            kinds = ", ".join(f"{kind} {count:,}" for kind, count in entry["set_aside"].items())
+            aside = sum(entry["set_aside"].values())
+            raise SetAsideError(
+                f"{entry['file']}: {aside:,} of {entry['rows'] + aside:,} records could not be taken ({kinds}); at most {limit:.1%} may; "
+                f"{_first_fault(reads, decided, entry['file'])}; run `shortlist check` on the dump, mend the file, then run again"
+            )
+    return entries
+
+
+def _first_fault(reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], file: str) -> str:
+    told = [row for read in reads if read.report.file == file for row in spilled_set_aside(read.spills).slice(0, 1).to_pylist()]
+    told += [row for answer in decided for row in answer.conflicts if row["file"] == file]
+    if not told:
+        return "no example"
+    column = f", column {told[0]['column']}" if told[0]["column"] else ""
+    return f"first at line {told[0]['line']}{column}; wanted: {told[0]['message']}"
+
+
+def spilled_set_aside(spills: Sequence[tuple[str, Path]]) -> pa.Table:
+    """Set-aside lines of one file's spills, in the order of the file."""
+    parts = [store.read_spill(path, 0) for name, path in spills if name == "set_aside"]
+    return pa.concat_tables(parts) if parts else schema(SET_ASIDE).empty_table()
+
+
+def write_set_aside(
+    out: Path, reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], inputs: Inputs, metadata: dict[str, str]
+) -> None:
+    """`set_aside.parquet`: every line that could not be taken, by file and line; conflicts get their text from the file itself."""
+    files: dict[str, DumpFile] = {file.name: file for file in inputs.files}
+    conflicts = [row for answer in decided for row in answer.conflicts]
+    by_file: dict[str, list[dict[str, Any]]] = {}
+    for row in sorted(conflicts, key=lambda r: (str(r["file"]), int(str(r["line"])))):
+        by_file.setdefault(str(row["file"]), []).append(dict(row))
+    named = {source.name: source for source in sources()}
+    with store.ParquetSink(out / "set_aside.parquet", schema(SET_ASIDE), metadata) as sink:
+        for read in sorted(reads, key=lambda r: r.report.file):
+            rows = spilled_set_aside(read.spills)
+            found = by_file.get(read.report.file, [])
+            for row in found:
+                row["raw"] = raw_record(files[read.report.file], named[read.report.source], int(str(row["byte_offset"])))
+            if found:
+                rows = pa.concat_tables([rows, pa.Table.from_pylist(found, schema=schema(SET_ASIDE))])
+            sink.write(rows.sort_by([("line", "ascending")]))
+
+
+def write_unmatched(out: Path, unmatched: pa.Table, metadata: dict[str, str]) -> None:
+    """`unmatched_offers.parquet`: offers that no product takes; listed, not lost."""
+    with store.ParquetSink(out / "unmatched_offers.parquet", schema(UNMATCHED_OFFERS), metadata) as sink:
+        said = [(name, "ascending") for name in ("file", "supplier_id", "supplier_sku", "gtin", "unit_cost_e4", "title", "line")]
+        sink.write(unmatched.sort_by(said))
