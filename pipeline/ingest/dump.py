@@ -48,8 +48,15 @@ def describe(file: DumpFile, sources: Sequence[Source], context: ReadContext) ->
         header = read_header(file, sources, context)
         FileReading(file, header, context)
     except DumpError as error:
-        return Description(file.name, header_names(file), problem=str(error.args[0]))
+        return Description(file.name, _names(file), problem=str(error.args[0]))
     match = header.match
     return Description(
         file.name, match.header, match.source.name, match.source.table, header.encoding, header.fields(), match.unused
     )  # fmt: skip
+
+
+def _names(file: DumpFile) -> tuple[str, ...]:
+    try:
+        return header_names(file)
+    except DumpError:  # a container that cannot be opened has no first line
+        return ()

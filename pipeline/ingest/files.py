@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import DumpError
+from pipeline.ingest.containers import plain_name
 from pipeline.ingest.sidecars import ENDING, MANIFEST, NOTHING, SUMS, Promise, is_beside, is_sidecar, read_promises
 
 # Endings of files that are still being uploaded.
@@ -98,7 +99,7 @@ def path_values(patterns: Mapping[str, str], file: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, pattern in patterns.items():
         if pattern == "file_stem":
-            found[name] = file.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+            found[name] = plain_name(file.rsplit("/", 1)[-1]).rsplit(".", 1)[0]
             continue
         hit = re.search(pattern, file)
         if not hit:

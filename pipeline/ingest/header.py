@@ -60,7 +60,7 @@ def read_header(file: DumpFile, sources: Sequence[Source], context: ReadContext)
     DumpError
         The file is empty, of an encoding that nobody declared, or of no known source.
     """
-    opening = open_file(file.path, _HEAD_BYTES)
+    opening = open_file(file.path, file.name, _HEAD_BYTES)
     if not opening.head:
         raise DumpError(f"{file.name}: empty; send the file again")
     found, first_error = None, None
@@ -85,7 +85,7 @@ def read_header(file: DumpFile, sources: Sequence[Source], context: ReadContext)
 
 def header_names(file: DumpFile) -> tuple[str, ...]:
     """The names in a file's first line as well as they can be told, for a file that no source knows."""
-    opening = open_file(file.path, _HEAD_BYTES)
+    opening = open_file(file.path, file.name, _HEAD_BYTES)
     codec = opening.encoding or "utf-8"
     text = opening.head[: 1 << 16].decode(codec, errors="replace").replace("\r\n", "\n").replace("\r", "\n")
     line = text.lstrip("\n").split("\n", 1)[0]
@@ -185,6 +185,6 @@ def _encoding(file: DumpFile, opening: Opening, source: Source, first: _First, c
     if not declared:
         return "utf-8"
     for codec in ("utf-8", *declared):
-        if decodes(file.path, codec, opening):
+        if decodes(file.path, codec, opening, file.name):
             return codec
     raise DumpError(f"{file.name}: neither UTF-8 nor {', '.join(declared)}; declare its true `encoding` for {source.name} in the plan")
