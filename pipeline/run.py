@@ -21,6 +21,7 @@ from pipeline.config import load_configs, load_plan
 from pipeline.errors import DumpError, SetAsideError
 from pipeline.fees import parse_schedules
 from pipeline.frames import to_arrow, to_frame
+from pipeline.ingest.containers import ENDINGS
 from pipeline.ingest.dump import DumpFile, raw_record
 from pipeline.inputs import Inputs, find_dump, gather, run_id, versions
 from pipeline.plan import Plan
@@ -47,6 +48,8 @@ from pipeline.tasks import (
 )
 
 _BUCKET_BYTES = 16 << 20  # of dump per bucket: a bucket's tables and results take about ten times as much
+# A packed table is taken for ten times its size when memory is planned.
+_SHRUNK = 10
 _SERIAL_BYTES = 24 << 20  # below this a pool of processes costs more than it saves
 
 Say = Callable[[str], None]
@@ -105,8 +108,9 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
         return Result(data.manifest(inputs.week) or {}, current, is_new=False)
 
     size = sum(bytes_ for bytes_, _ in inputs.digests.values())
-    buckets = max(1, -(-size // _BUCKET_BYTES))
-    workers = options.workers if options.workers is not None else (1 if size < _SERIAL_BYTES else engine.processors())
+    text = sum(bytes_ * (_SHRUNK if name.lower().endswith(ENDINGS) else 1) for name, (bytes_, _) in inputs.digests.items())
+    buckets = max(1, -(-text // _BUCKET_BYTES))
+    workers = options.workers if options.workers is not None else (1 if text < _SERIAL_BYTES else engine.processors())
     with engine.executor(workers) as pool:
         say(f"reading {len(inputs.files)} files, {size / 1e6:,.0f} MB")
         reads = _read(pool, inputs, plan, work, buckets)
@@ -126,7 +130,7 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
     lists = write_lists([answer.decisions for answer in decided], out, plan.list, top, metadata)
     if sum(lists.verdicts.values()) != sum(answer.rows for answer in decided):
         raise AssertionError("a candidate was lost between deciding and writing")
-    _write_set_aside(out, reads, decided, inputs, metadata)
+    _write_set_aside(out, reads, decided, inputs, plan, metadata)
     _write_unmatched(out, gathered.unmatched, metadata)
     clock.lap("write")
 
@@ -270,7 +274,7 @@ def spilled_set_aside(spills: Sequence[tuple[str, Path]]) -> pa.Table:
 
 
 def _write_set_aside(
-    out: Path, reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], inputs: Inputs, metadata: dict[str, str]
+    out: Path, reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], inputs: Inputs, plan: Plan, metadata: dict[str, str]
 ) -> None:
     """`set_aside.parquet`: every line that could not be taken, by file and line; conflicts get their text from the file itself."""
     files: dict[str, DumpFile] = {file.name: file for file in inputs.files}
@@ -278,13 +282,13 @@ def _write_set_aside(
     by_file: dict[str, list[dict[str, Any]]] = {}
     for row in sorted(conflicts, key=lambda r: (str(r["file"]), int(str(r["line"])))):
         by_file.setdefault(str(row["file"]), []).append(dict(row))
-    named = {source.name: source for source in sources()}
+    named, context = {source.name: source for source in sources()}, read_context(plan)
     with store.ParquetSink(out / "set_aside.parquet", schema(SET_ASIDE), metadata) as sink:
         for read in sorted(reads, key=lambda r: r.report.file):
             rows = spilled_set_aside(read.spills)
             found = by_file.get(read.report.file, [])
             for row in found:
-                row["raw"] = raw_record(files[read.report.file], named[read.report.source], int(str(row["byte_offset"])))
+                row["raw"] = raw_record(files[read.report.file], named[read.report.source], int(str(row["byte_offset"])), context)
             if found:
                 rows = pa.concat_tables([rows, pa.Table.from_pylist(found, schema=schema(SET_ASIDE))])
             sink.write(rows.sort_by([("line", "ascending")]))

@@ -247,8 +247,9 @@ def _read(stream: Text, skip: int, limit: int | None = None) -> Iterator[bytes]:
             yield chunk
 
 
-def read_line(path: Path, offset: int, limit: int = 1 << 16) -> bytes:
-    """The bytes from a place of a file's text to the next line end, at most `limit` of them."""
+def read_line(path: Path, offset: int, encoding: str = "utf-8", is_cr: bool = False, limit: int = 1 << 16) -> str:
+    """The text from a place of a file to the next line end, at most `limit` bytes of it; what cannot be decoded is replaced."""
     with open_text(path, path.name) as stream:
         stream.skip(offset)
-        return stream.read(limit).split(b"\n", 1)[0]
+        text = stream.read(limit).decode(encoding, errors="replace")
+    return text.split("\r" if is_cr else "\n", 1)[0]

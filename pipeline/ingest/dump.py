@@ -31,13 +31,13 @@ def read_file(file: DumpFile, sources: Sequence[Source], context: ReadContext) -
     return FileReading(file, read_header(file, sources, context), context)
 
 
-def raw_record(file: DumpFile, source: Source, byte_offset: int) -> str:
-    """The physical line that begins at a place of a file, decoded leniently, the source's personal cells masked."""
-    header = read_header(file, (source,), ReadContext({}, {}, {}, "", {}))
-    line = read_line(file.path, byte_offset)
-    if header.opening.is_cr:
-        line = line.split(b"\r", 1)[0]
-    text = line.decode(header.encoding, errors="replace").encode("utf-8", errors="replace")
+def raw_record(file: DumpFile, source: Source, byte_offset: int, context: ReadContext | None = None) -> str:
+    """The physical line that begins at a place of a file's text, decoded leniently, the source's personal cells masked.
+
+    `context` is that with which the file was read; it may declare the encoding.
+    """
+    header = read_header(file, (source,), context or ReadContext({}, {}, {}, "", {}))
+    text = read_line(file.path, byte_offset, header.encoding, header.opening.is_cr).encode("utf-8", errors="replace")
     parses = bool(Grammar(header.separator, len(header.match.header)).record.fullmatch(text))
     return mask(text, header.match.personal, header.separator, parses)
 
