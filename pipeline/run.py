@@ -22,7 +22,7 @@ from pipeline.errors import DumpError, SetAsideError
 from pipeline.fees import parse_schedules
 from pipeline.frames import to_arrow, to_frame
 from pipeline.ingest.containers import ENDINGS
-from pipeline.ingest.dump import DumpFile, raw_record
+from pipeline.ingest.dump import DumpFile, raw_records
 from pipeline.inputs import Inputs, find_dump, gather, run_id, versions
 from pipeline.plan import Plan
 from pipeline.publish.manifest import SCHEMA_VERSION, file_entry, manifest_bytes, set_aside_share, totals
@@ -287,9 +287,11 @@ def _write_set_aside(
         for read in sorted(reads, key=lambda r: r.report.file):
             rows = spilled_set_aside(read.spills)
             found = by_file.get(read.report.file, [])
-            for row in found:
-                row["raw"] = raw_record(files[read.report.file], named[read.report.source], int(str(row["byte_offset"])), context)
             if found:
+                offsets = sorted(int(str(row["byte_offset"])) for row in found)
+                texts = raw_records(files[read.report.file], named[read.report.source], offsets, context)
+                text_at = dict(zip(offsets, texts, strict=True))
+                found = [row | {"raw": text_at[int(str(row["byte_offset"]))]} for row in found]
                 rows = pa.concat_tables([rows, pa.Table.from_pylist(found, schema=schema(SET_ASIDE))])
             sink.write(rows.sort_by([("line", "ascending")]))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -247,9 +247,16 @@ def _read(stream: Text, skip: int, limit: int | None = None) -> Iterator[bytes]:
             yield chunk
 
 
-def read_line(path: Path, offset: int, encoding: str = "utf-8", is_cr: bool = False, limit: int = 1 << 16) -> str:
-    """The text from a place of a file to the next line end, at most `limit` bytes of it; what cannot be decoded is replaced."""
+def read_lines(path: Path, offsets: Sequence[int], encoding: str = "utf-8", is_cr: bool = False, limit: int = 1 << 16) -> list[str]:
+    """The text from each place of a file (in ascending order) to the next line end, at most `limit` bytes; one pass over the file.
+
+    What cannot be decoded is replaced.
+    """
+    lines, held, at = [], b"", 0
     with open_text(path, path.name) as stream:
-        stream.skip(offset)
-        text = stream.read(limit).decode(encoding, errors="replace")
-    return text.split("\r" if is_cr else "\n", 1)[0]
+        for offset in offsets:
+            stream.skip(max(0, offset - at - len(held)))
+            held, at = held[offset - at :], offset
+            held += stream.read(limit - len(held))
+            lines.append(held.decode(encoding, errors="replace").split("\r" if is_cr else "\n", 1)[0])
+    return lines

@@ -16,7 +16,7 @@ import pytest
 
 from pipeline.errors import DumpError
 from pipeline.ingest import blocks, containers
-from pipeline.ingest.dump import DumpFile, describe, raw_record
+from pipeline.ingest.dump import DumpFile, describe, raw_records
 
 HEAD = "product_id,title,price,currency\n"
 TEXT = (HEAD + "".join(f"B0INV{i:05},Basket {i * i},{i + 1}.50,USD\n" for i in range(400))).encode()
@@ -97,11 +97,12 @@ def test_a_name_from_the_path_is_without_the_endings(read):
 
 
 @pytest.mark.parametrize(("pack", "name"), PACKERS)
-def test_one_line_is_found_again_by_its_offset_in_the_text(tmp_path, sources, read, pack, name):
+def test_lines_are_found_again_by_their_offsets_in_the_text(tmp_path, sources, context, read, pack, name):
     got = read(pack(TEXT), name)
     source = next(source for source in sources if source.name == "canonical-candidates")
-    row = got.rows[123]
-    assert raw_record(DumpFile(name, tmp_path / name), source, row["byte_offset"]).startswith(row["product_id"] + ",Basket")
+    rows = [got.rows[place] for place in (0, 1, 123, 399)]
+    lines = raw_records(DumpFile(name, tmp_path / name), source, [row["byte_offset"] for row in rows], context)
+    assert [line.split(",")[0] for line in lines] == [row["product_id"] for row in rows]
 
 
 # -- refused -------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import DumpError
 from pipeline.ingest import blocks
-from pipeline.ingest.dump import DumpFile, describe, raw_record, read_file
+from pipeline.ingest.dump import DumpFile, describe, raw_records, read_file
 from pipeline.ingest.sources import Source
 
 ENCODINGS = {"gb18030", "gbk", "big5", "cp932", "cp1252", "latin-1"}
@@ -179,7 +179,21 @@ def test_a_line_is_found_again_in_its_encoding(tmp_path, context, codec):
     file = DumpFile("list.csv", path)
     for table, chunk in read_file(file, [source], plan).tables():
         assert table == "offers"
-        assert [raw_record(file, source, row["byte_offset"], plan) for row in chunk.to_pylist()] == lines[1:]
+        assert raw_records(file, source, chunk["byte_offset"].to_pylist(), plan) == lines[1:]
+
+
+def test_a_run_tells_of_a_conflict_in_the_encoding_that_its_plan_declares(make_dump, run):
+    import gzip
+
+    import pyarrow.parquet as pq
+
+    dump = make_dump("2026-W47", more={"offers": [], "price_history": []})
+    rows = "".join(f"B0INV{i:05},Körbe {i},24.99,USD\n" for i in range(100)) + "B0INV00007,Näpfe,99.99,USD\nB0INV00009,Œuvre,99.99,USD\n"
+    (dump / "candidates.csv").unlink()
+    (dump / "candidates.csv.gz").write_bytes(gzip.compress(("product_id,title,price,currency\n" + rows).encode("cp1252")))
+    result = run(dump, plan='[sources.canonical-candidates]\nencoding = "cp1252"\n')
+    aside = pq.read_table(result.folder / "set_aside.parquet").to_pylist()
+    assert [row["raw"] for row in aside] == ["B0INV00007,Näpfe,99.99,USD", "B0INV00009,Œuvre,99.99,USD"]
 
 
 # -- real files, and invented ones in their shapes, beside the repository ----------------------------------------------------
