@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from pipeline import store
 from pipeline.errors import SetAsideError
-from pipeline.ingest.dump import DumpFile, raw_record
+from pipeline.ingest.dump import DumpFile, raw_records
 from pipeline.inputs import Inputs
+from pipeline.plan import Plan
 from pipeline.publish.manifest import file_entry, set_aside_share
 from pipeline.tables import SET_ASIDE, UNMATCHED_OFFERS, schema
-from pipeline.tasks import DecideAnswer, ReadAnswer, sources
+from pipeline.tasks import DecideAnswer, ReadAnswer, read_context, sources
 
 
 def ledger(reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], repeats: Counter[str], limit: float) -> list[dict[str, Any]]:
@@ -57,7 +58,7 @@ def spilled_set_aside(spills: Sequence[tuple[str, Path]]) -> pa.Table:
 
 
 def write_set_aside(
-    out: Path, reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], inputs: Inputs, metadata: dict[str, str]
+    out: Path, reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], inputs: Inputs, plan: Plan, metadata: dict[str, str]
 ) -> None:
     """`set_aside.parquet`: every line that could not be taken, by file and line; conflicts get their text from the file itself."""
     files: dict[str, DumpFile] = {file.name: file for file in inputs.files}
@@ -65,14 +66,16 @@ def write_set_aside(
     by_file: dict[str, list[dict[str, Any]]] = {}
     for row in sorted(conflicts, key=lambda r: (str(r["file"]), int(str(r["line"])))):
         by_file.setdefault(str(row["file"]), []).append(dict(row))
-    named = {source.name: source for source in sources()}
+    named, context = {source.name: source for source in sources()}, read_context(plan)
     with store.ParquetSink(out / "set_aside.parquet", schema(SET_ASIDE), metadata) as sink:
         for read in sorted(reads, key=lambda r: r.report.file):
             rows = spilled_set_aside(read.spills)
             found = by_file.get(read.report.file, [])
-            for row in found:
-                row["raw"] = raw_record(files[read.report.file], named[read.report.source], int(str(row["byte_offset"])))
             if found:
+                offsets = sorted(int(str(row["byte_offset"])) for row in found)
+                texts = raw_records(files[read.report.file], named[read.report.source], offsets, context)
+                text_at = dict(zip(offsets, texts, strict=True))
+                found = [row | {"raw": text_at[int(str(row["byte_offset"]))]} for row in found]
                 rows = pa.concat_tables([rows, pa.Table.from_pylist(found, schema=schema(SET_ASIDE))])
             sink.write(rows.sort_by([("line", "ascending")]))
 

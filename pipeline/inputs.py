@@ -15,6 +15,7 @@ from pipeline.calendar import checked_week, week_of
 from pipeline.config import ROOT, code_digest
 from pipeline.errors import DumpError, NothingToDo, UsageError
 from pipeline.ingest.files import UNFINISHED, DumpFile, list_dump
+from pipeline.ingest.sidecars import check_sum
 from pipeline.plan import Plan
 
 # The seller's own decisions, in the data folder; named apart from a file of that name in a dump.
@@ -112,6 +113,8 @@ def gather(data: store.DataFolder, dump: Path, week: str, is_sample: bool) -> In
             digests[SELLER_FILE] = store.file_digest(seller)
     except OSError as error:
         raise DumpError(f"{error.filename}: {error.strerror}; make the file readable, then run again") from None
+    for file in files:
+        check_sum(file.name, file.promise, digests[file.name][1])
     earlier = [w for w in data.weeks() if w < week and _is_sample(data, w) == is_sample]
     kept = () if is_sample else tuple(data.history(week))
     return Inputs(dump, week, is_sample, files, digests, seller_file, kept, earlier[-1] if earlier else None)
@@ -129,6 +132,7 @@ def run_id(inputs: Inputs, plan: Plan, options: Mapping[str, object], previous_l
         inputs.week,
         inputs.is_sample,
         sorted((name, digest) for name, (_, digest) in inputs.digests.items()),
+        sorted((file.name, file.promise.rows) for file in inputs.files if file.promise.rows is not None),
         [path.name for path in inputs.kept_history],
         plan.digest(),
         code_digest(),

@@ -22,6 +22,7 @@ from pipeline.config import load_configs, load_plan
 from pipeline.errors import DumpError
 from pipeline.fees import parse_schedules
 from pipeline.frames import to_arrow, to_frame
+from pipeline.ingest.containers import ENDINGS
 from pipeline.inputs import Inputs, find_dump, gather, run_id, versions
 from pipeline.plan import Plan
 from pipeline.plan_check import check_plan
@@ -46,6 +47,8 @@ from pipeline.tasks import (
 )
 
 _BUCKET_BYTES = 16 << 20  # of dump per bucket: a bucket's tables and results take about ten times as much
+# A packed table is taken for ten times its size when memory is planned.
+_SHRUNK = 10
 _SERIAL_BYTES = 24 << 20  # below this a pool of processes costs more than it saves
 
 Say = Callable[[str], None]
@@ -104,8 +107,9 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
         return Result(data.manifest(inputs.week) or {}, current, is_new=False)
 
     size = sum(bytes_ for bytes_, _ in inputs.digests.values())
-    buckets = max(1, -(-size // _BUCKET_BYTES))
-    workers = options.workers if options.workers is not None else (1 if size < _SERIAL_BYTES else engine.processors())
+    text = sum(bytes_ * (_SHRUNK if name.lower().endswith(ENDINGS) else 1) for name, (bytes_, _) in inputs.digests.items())
+    buckets = max(1, -(-text // _BUCKET_BYTES))
+    workers = options.workers if options.workers is not None else (1 if text < _SERIAL_BYTES else engine.processors())
     with engine.executor(workers) as pool:
         say(f"reading {len(inputs.files)} files, {size / 1e6:,.0f} MB")
         reads = _read(pool, inputs, plan, work, buckets)
@@ -125,7 +129,7 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
     lists = write_lists([answer.decisions for answer in decided], out, plan.list, top, metadata)
     if sum(lists.verdicts.values()) != sum(answer.rows for answer in decided):
         raise AssertionError("a candidate was lost between deciding and writing")
-    write_set_aside(out, reads, decided, inputs, metadata)
+    write_set_aside(out, reads, decided, inputs, plan, metadata)
     write_unmatched(out, gathered.unmatched, metadata)
     clock.lap("write")
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import codecs
-import hashlib
-import os
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
 
 from pipeline.errors import DumpError
+from pipeline.ingest.containers import Digest, Text, open_text
 
 BLOCK_BYTES = 16 << 20
 LONGEST_LINE = 64 << 20
@@ -75,9 +72,15 @@ class Block:
         return Block(self.data + later.data, self.first_line, starts, ends, broken, later.is_open)
 
 
-def open_file(path: Path, head_bytes: int = 1 << 20) -> Opening:
-    """Look at a file's first bytes; a file without any LF, but with CR, has its lines end in CR."""
-    with path.open("rb") as stream:
+def open_file(path: Path, name: str = "", head_bytes: int = 1 << 20) -> Opening:
+    """Look at the first bytes of a file's text; a file without any LF, but with CR, has its lines end in CR.
+
+    Raises
+    ------
+    DumpError
+        It lies in a container that cannot be opened (`containers.open_text`).
+    """
+    with open_text(path, name or path.name) as stream:
         head = stream.read(head_bytes)
         mark, encoding = next(((m, e) for m, e in _MARKS if head.startswith(m)), (b"", None))
         is_cr = encoding in {None, "utf-8"} and b"\r" in head and b"\n" not in head
@@ -86,10 +89,10 @@ def open_file(path: Path, head_bytes: int = 1 << 20) -> Opening:
     return Opening(mark, encoding, is_cr, head[len(mark) :])
 
 
-def decodes(path: Path, encoding: str, opening: Opening) -> bool:
+def decodes(path: Path, encoding: str, opening: Opening, name: str = "") -> bool:
     """Whether the whole file is of that encoding, block by block."""
     try:
-        for raw, _, _ in _raw_blocks(path, opening, None, len(opening.mark)):
+        for raw, _, _ in _raw_blocks(path, opening, None, len(opening.mark), name or path.name):
             if encoding != "utf-8":
                 raw.decode(encoding)
             elif not _is_utf8(raw):
@@ -119,7 +122,7 @@ class BlockReader:
             The file changed while it was read, or a line is longer than 64 MB.
         """
         before = self.path.stat()
-        with _Hash() as digest:
+        with Digest() as digest:
             line = self.header_lines + 1
             for raw, offset, is_open in self._pieces(digest):
                 block = self._block(raw, offset, line, is_open)
@@ -130,17 +133,16 @@ class BlockReader:
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or digest.size != after.st_size:
             raise DumpError(f"{self.name}: changed while it was read; wait for the upload to finish, then run again")
 
-    def _pieces(self, digest: _Hash) -> Iterator[tuple[bytes, int, bool]]:
+    def _pieces(self, digest: Digest) -> Iterator[tuple[bytes, int, bool]]:
         if self.encoding.startswith("utf-16"):
             return self._utf16_pieces(digest)
         return _raw_blocks(self.path, self.opening, digest, self.skip, self.name)
 
-    def _utf16_pieces(self, digest: _Hash) -> Iterator[tuple[bytes, int, bool]]:
-        if self.path.stat().st_size > LONGEST_UTF16:
+    def _utf16_pieces(self, digest: Digest) -> Iterator[tuple[bytes, int, bool]]:
+        with open_text(self.path, self.name, digest) as stream:
+            body = b"".join(_read(stream, self.skip, LONGEST_UTF16))
+        if len(body) >= LONGEST_UTF16:
             raise DumpError(f"{self.name}: UTF-16 of more than 1 GB; save it as UTF-8")
-        whole = self.path.read_bytes()
-        digest.update(whole)
-        body = whole[self.skip :]
         if len(body) % 2:
             raise DumpError(f"{self.name}: cut off inside a UTF-16 character; wait for the upload to finish, then run again")
         units = np.frombuffer(body, dtype="<u2" if self.encoding.endswith("le") else ">u2")
@@ -211,19 +213,19 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def _raw_blocks(path: Path, opening: Opening, digest: _Hash | None, skip: int, name: str = "") -> Iterator[tuple[bytes, int, bool]]:
+def _raw_blocks(path: Path, opening: Opening, digest: Digest | None, skip: int, name: str) -> Iterator[tuple[bytes, int, bool]]:
     """Bytes cut at line ends, the place where they begin, and whether the last line had no end (one is put there)."""
-    with path.open("rb") as stream:
+    with open_text(path, name, digest) as stream:
         rest: list[bytes] = []
         waiting, offset = 0, skip
-        for piece in _read(stream, digest, skip):
+        for piece in _read(stream, skip):
             chunk = piece.replace(b"\r", b"\n") if opening.is_cr else piece
             cut = chunk.rfind(b"\n") + 1
             if not cut:
                 rest.append(chunk)
                 waiting += len(chunk)
                 if waiting > LONGEST_LINE:
-                    raise DumpError(f"{name or path.name}: a line of more than 64 MB; is this a text file with one record a line?")
+                    raise DumpError(f"{name}: a line of more than 64 MB; is this a text file with one record a line?")
                 continue
             data = b"".join([*rest, chunk[:cut]])
             rest, waiting = [chunk[cut:]], len(chunk) - cut
@@ -234,41 +236,27 @@ def _raw_blocks(path: Path, opening: Opening, digest: _Hash | None, skip: int, n
             yield tail + b"\n", offset, True
 
 
-def _read(stream: BinaryIO, digest: _Hash | None, skip: int) -> Iterator[bytes]:
-    while chunk := stream.read(BLOCK_BYTES):
-        if digest:
-            digest.update(chunk)
+def _read(stream: Text, skip: int, limit: int | None = None) -> Iterator[bytes]:
+    """The text after its first `skip` bytes, in pieces; no more of them once `limit` bytes were given."""
+    given = 0
+    while (limit is None or given < limit) and (chunk := stream.read(BLOCK_BYTES)):
         if skip:
             skip, chunk = max(0, skip - len(chunk)), chunk[skip:]
         if chunk:
+            given += len(chunk)
             yield chunk
 
 
-class _Hash:
-    """SHA-256 of what passes by, on a thread beside the parser."""
+def read_lines(path: Path, offsets: Sequence[int], encoding: str = "utf-8", is_cr: bool = False, limit: int = 1 << 16) -> list[str]:
+    """The text from each place of a file (in ascending order) to the next line end, at most `limit` bytes; one pass over the file.
 
-    def __enter__(self) -> _Hash:
-        self._digest = hashlib.sha256()
-        self._thread = ThreadPoolExecutor(1)
-        self._last: Future[None] | None = None
-        self.size = 0
-        return self
-
-    def update(self, chunk: bytes) -> None:
-        if self._last:
-            self._last.result()
-        self._last = self._thread.submit(self._digest.update, chunk)
-        self.size += len(chunk)
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.shutdown(wait=True)
-
-    def hexdigest(self) -> str:
-        return self._digest.hexdigest()
-
-
-def read_line(path: Path, offset: int, limit: int = 1 << 16) -> bytes:
-    """The bytes from a place to the next line end, at most `limit` of them."""
-    with path.open("rb") as stream:
-        stream.seek(offset, os.SEEK_SET)
-        return stream.read(limit).split(b"\n", 1)[0]
+    What cannot be decoded is replaced.
+    """
+    lines, held, at = [], b"", 0
+    with open_text(path, path.name) as stream:
+        for offset in offsets:
+            stream.skip(max(0, offset - at - len(held)))
+            held, at = held[offset - at :], offset
+            held += stream.read(limit - len(held))
+            lines.append(held.decode(encoding, errors="replace").split("\r" if is_cr else "\n", 1)[0])
+    return lines

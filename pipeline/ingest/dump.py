@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pipeline.errors import DumpError
 from pipeline.ingest.aside import mask
-from pipeline.ingest.blocks import read_line
+from pipeline.ingest.blocks import read_lines
 from pipeline.ingest.files import DumpFile, list_dump
 from pipeline.ingest.header import header_names, read_header
 from pipeline.ingest.lines import Grammar
@@ -16,7 +16,7 @@ from pipeline.ingest.report import Description, FileReport
 from pipeline.ingest.sources import Source
 
 __all__ = [
-    "Description", "DumpFile", "FileReading", "FileReport", "ReadContext", "describe", "list_dump", "raw_record", "read_file",
+    "Description", "DumpFile", "FileReading", "FileReport", "ReadContext", "describe", "list_dump", "raw_records", "read_file",
 ]  # fmt: skip
 
 
@@ -31,15 +31,15 @@ def read_file(file: DumpFile, sources: Sequence[Source], context: ReadContext) -
     return FileReading(file, read_header(file, sources, context), context)
 
 
-def raw_record(file: DumpFile, source: Source, byte_offset: int) -> str:
-    """The physical line that begins at a place of a file, decoded leniently, the source's personal cells masked."""
-    header = read_header(file, (source,), ReadContext({}, {}, {}, "", {}))
-    line = read_line(file.path, byte_offset)
-    if header.opening.is_cr:
-        line = line.split(b"\r", 1)[0]
-    text = line.decode(header.encoding, errors="replace").encode("utf-8", errors="replace")
-    parses = bool(Grammar(header.separator, len(header.match.header)).record.fullmatch(text))
-    return mask(text, header.match.personal, header.separator, parses)
+def raw_records(file: DumpFile, source: Source, offsets: Sequence[int], context: ReadContext) -> list[str]:
+    """The physical lines that begin at places of a file's text, decoded leniently, the source's personal cells masked.
+
+    `offsets` ascend; `context` is that with which the file was read, for it may declare the encoding.
+    """
+    header = read_header(file, (source,), context)
+    record = Grammar(header.separator, len(header.match.header)).record
+    lines = [line.encode("utf-8", errors="replace") for line in read_lines(file.path, offsets, header.encoding, header.opening.is_cr)]
+    return [mask(line, header.match.personal, header.separator, bool(record.fullmatch(line))) for line in lines]
 
 
 def describe(file: DumpFile, sources: Sequence[Source], context: ReadContext) -> Description:
@@ -48,8 +48,15 @@ def describe(file: DumpFile, sources: Sequence[Source], context: ReadContext) ->
         header = read_header(file, sources, context)
         FileReading(file, header, context)
     except DumpError as error:
-        return Description(file.name, header_names(file), problem=str(error.args[0]))
+        return Description(file.name, _names(file), problem=str(error.args[0]))
     match = header.match
     return Description(
         file.name, match.header, match.source.name, match.source.table, header.encoding, header.fields(), match.unused
     )  # fmt: skip
+
+
+def _names(file: DumpFile) -> tuple[str, ...]:
+    try:
+        return header_names(file)
+    except DumpError:  # a container that cannot be opened has no first line
+        return ()

@@ -4,56 +4,76 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import DumpError
+from pipeline.ingest.containers import plain_name
+from pipeline.ingest.sidecars import ENDING, MANIFEST, NOTHING, SUMS, Promise, is_beside, is_sidecar, read_promises
 
 # Endings of files that are still being uploaded.
 UNFINISHED = (".part", ".filepart", ".crdownload", ".tmp", ".partial")
-_BESIDE = (".sha256", ".md")
 
 
 @dataclass(frozen=True)
 class DumpFile:
-    """One input file: its path inside the dump with `/`, and where it lies."""
+    """One input file: its path inside the dump with `/`, where it lies, and what the sender says of it."""
 
     name: str
     path: Path
+    promise: Promise = NOTHING
 
 
 def list_dump(path: Path) -> list[DumpFile]:
     """The input files of a dump, sorted by name; a single file is a dump of one.
 
-    Hidden files, `_SUCCESS`, `*.sha256` and README files lie beside the data and are no input.
+    Hidden files, `_SUCCESS`, README files and sidecars lie beside the data and are no input; what sidecars say stands in `promise`.
 
     Raises
     ------
     DumpError
-        Nothing is there, a file is still being uploaded, or a link leaves the dump.
+        Nothing is there, a file is still being uploaded, a link leaves the dump, or a sidecar is not understood.
     """
     if path.is_file():
         _refuse_unfinished(path.name)
-        return [DumpFile(path.name, path)]
+        return _promised([DumpFile(path.name, path)], _sidecars_of(path), whole=False)
     if not path.is_dir():
         raise DumpError(f"{path}: no such file or folder")
     root = path.resolve()
-    files = []
+    files, sidecars = [], {}
     for entry in sorted(path.rglob("*")):
         name = entry.relative_to(path).as_posix()
         if any(part.startswith(".") for part in name.split("/")):
             continue
         if entry.is_symlink() and not _inside(entry, root):
             raise DumpError(f"{name}: a link that leaves the dump; put the file itself there")
-        if entry.is_dir() or _is_beside(entry.name):
+        if entry.is_dir():
             continue
         if not entry.is_file():
             raise DumpError(f"{name}: neither a file nor a folder; remove it")
+        if is_sidecar(entry):
+            sidecars[name] = entry
+            continue
+        if is_beside(name) and entry.name.lower() != MANIFEST:
+            continue
         _refuse_unfinished(name)
         files.append(DumpFile(name, entry))
     if not files:
         raise DumpError(f"{path}: no file in it; wait for the upload, then run again")
-    return sorted(files, key=lambda file: file.name)
+    return _promised(sorted(files, key=lambda file: file.name), sidecars, whole=True)
+
+
+def _promised(files: list[DumpFile], sidecars: Mapping[str, Path], *, whole: bool) -> list[DumpFile]:
+    promises = read_promises(sidecars, (file.name for file in files), whole=whole)
+    return [replace(file, promise=promises.get(file.name, NOTHING)) for file in files]
+
+
+def _sidecars_of(path: Path) -> dict[str, Path]:
+    """The sidecars that lie beside a single file and may speak of it."""
+    if is_sidecar(path):
+        return {}
+    wanted = {path.name.lower() + ENDING, SUMS, MANIFEST}
+    return {other.name: other for other in path.parent.iterdir() if other.name.lower() in wanted and other.is_file() and is_sidecar(other)}
 
 
 def _inside(link: Path, root: Path) -> bool:
@@ -61,11 +81,6 @@ def _inside(link: Path, root: Path) -> bool:
         return link.resolve(strict=True).is_relative_to(root)
     except (OSError, RuntimeError):  # a link to nothing, or to itself
         return False
-
-
-def _is_beside(name: str) -> bool:
-    low = name.lower()
-    return low == "_success" or low.endswith(_BESIDE) or low.split(".")[0] == "readme"
 
 
 def _refuse_unfinished(name: str) -> None:
@@ -84,7 +99,7 @@ def path_values(patterns: Mapping[str, str], file: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, pattern in patterns.items():
         if pattern == "file_stem":
-            found[name] = file.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+            found[name] = plain_name(file.rsplit("/", 1)[-1]).rsplit(".", 1)[0]
             continue
         hit = re.search(pattern, file)
         if not hit:

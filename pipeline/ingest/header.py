@@ -42,9 +42,10 @@ class Header:
 
 @dataclass(frozen=True)
 class _First:
-    """The header record as text, in one encoding."""
+    """The header record as text, in one encoding, and the line end behind it."""
 
     text: str
+    end: str
     encoding: str
     size: int
     lines: int
@@ -60,32 +61,41 @@ def read_header(file: DumpFile, sources: Sequence[Source], context: ReadContext)
     DumpError
         The file is empty, of an encoding that nobody declared, or of no known source.
     """
-    opening = open_file(file.path, _HEAD_BYTES)
+    opening = open_file(file.path, file.name, _HEAD_BYTES)
     if not opening.head:
         raise DumpError(f"{file.name}: empty; send the file again")
-    found, first_error = None, None
-    for first in _readings(file, opening, sources, context):
-        for separator in _separators(sources):
-            able = [source for source in sources if _may(source, separator, first.encoding, opening, context)]
-            try:
-                match = recognise(_names(first.text, separator), able, file.name)
-            except DumpError as error:
-                first_error = _better(first_error, error, first.text, separator)
-                continue
-            found = found or (match, first, separator)
-        if found:
-            break
-    if not found:
-        raise first_error or DumpError(f"{file.name}: {_undeclared()}")
-    match, first, separator = found
+    match, first, separator = _recognised(file, opening, sources, context)
     encoding = _encoding(file, opening, match.source, first, context)
     skip = len(opening.mark) + first.size
     return Header(match, opening, encoding, separator, skip, first.lines, first.blank, first.is_whole)
 
 
+def _recognised(file: DumpFile, opening: Opening, sources: Sequence[Source], context: ReadContext) -> tuple[Match, _First, str]:
+    """The one encoding and the one separator in which a source knows the header."""
+    tried: list[str] = []
+    first_error: DumpError | None = None
+    for first in _readings(file, opening, sources, context):
+        tried.append(first.encoding)
+        found: dict[str, Match] = {}
+        for separator in _separators(sources):
+            able = [source for source in sources if _may(source, separator, first.encoding, opening, context)]
+            try:
+                found[separator] = recognise(_names(first.text, separator), able, file.name)
+            except DumpError as error:
+                first_error = _better(first_error, error, first.text, separator)
+        if len({match.header for match in found.values()}) > 1:
+            told = " and ".join(repr(separator) for separator in found)
+            raise DumpError(f"{file.name}: its header can be read with the separators {told}; rename a column so that one of them is left")
+        for separator, match in found.items():
+            return match, first, separator
+    if first_error is None or (tried and tried[0] != (opening.encoding or "utf-8")):
+        raise DumpError(f"{file.name}: {_undeclared(tried)}")
+    raise first_error
+
+
 def header_names(file: DumpFile) -> tuple[str, ...]:
     """The names in a file's first line as well as they can be told, for a file that no source knows."""
-    opening = open_file(file.path, _HEAD_BYTES)
+    opening = open_file(file.path, file.name, _HEAD_BYTES)
     codec = opening.encoding or "utf-8"
     text = opening.head[: 1 << 16].decode(codec, errors="replace").replace("\r\n", "\n").replace("\r", "\n")
     line = text.lstrip("\n").split("\n", 1)[0]
@@ -103,8 +113,11 @@ def encodings(source: Source, context: ReadContext) -> tuple[str, ...]:
     return (declared,)
 
 
-def _undeclared() -> str:
-    return "no UTF-8, and no source declares its encoding; declare `encoding` for its source in the plan (gb18030, cp1252 ...)"
+def _undeclared(tried: Sequence[str]) -> str:
+    read = (
+        f"no UTF-8, and no source knows its header read as {', '.join(tried)}" if tried else "no UTF-8, and no source declares its encoding"
+    )
+    return f"{read}; declare its true `encoding` under [sources.NAME] in the plan (gb18030, big5, cp932, cp1252, latin-1 ...)"
 
 
 def _readings(file: DumpFile, opening: Opening, sources: Sequence[Source], context: ReadContext) -> Iterator[_First]:
@@ -146,7 +159,8 @@ def _first(file: DumpFile, opening: Opening, codec: str) -> _First | None:
         raise DumpError(f"{file.name}: no line end in its first megabyte; is this a text file with one record a line?")
     if text.count('"') % 2:
         raise DumpError(f"{file.name}: a quote in its header is never closed; send the file again")
-    return _First(text.rstrip("\r\n"), codec, stop, lines, blank, end >= 0)
+    bare = text.rstrip("\r\n")
+    return _First(bare, text[len(bare) :], codec, stop, lines, blank, end >= 0)
 
 
 def _find(head: bytes, newline: bytes, begin: int, step: int) -> int:
@@ -184,7 +198,19 @@ def _encoding(file: DumpFile, opening: Opening, source: Source, first: _First, c
     declared = encodings(source, context)
     if not declared:
         return "utf-8"
-    for codec in ("utf-8", *declared):
-        if decodes(file.path, codec, opening):
-            return codec
-    raise DumpError(f"{file.name}: neither UTF-8 nor {', '.join(declared)}; declare its true `encoding` for {source.name} in the plan")
+    if _reads(opening, first, "utf-8") and decodes(file.path, "utf-8", opening, file.name):
+        return "utf-8"
+    # A codec that reads the header as other names than those that were recognised is not the file's.
+    able = [codec for codec in declared if _reads(opening, first, codec) and decodes(file.path, codec, opening, file.name)]
+    if not able:
+        raise DumpError(f"{file.name}: neither UTF-8 nor {', '.join(declared)}; declare its true `encoding` for {source.name} in the plan")
+    if len(able) > 1:
+        raise DumpError(f"{file.name}: may be {' or '.join(able)}; declare the true one as `encoding` for {source.name} in the plan")
+    return able[0]
+
+
+def _reads(opening: Opening, first: _First, codec: str) -> bool:
+    try:
+        return opening.head[: first.size].decode(codec).endswith(first.text + first.end)
+    except UnicodeError:
+        return False

@@ -23,6 +23,7 @@ from pipeline.ingest.header import Header, encodings
 from pipeline.ingest.lines import MESSAGES, Grammar, Lines, split
 from pipeline.ingest.places import ReadContext
 from pipeline.ingest.report import FileReport
+from pipeline.ingest.sidecars import check_rows, check_sum
 
 # A file in the right encoding has hardly a damaged line; more than one in 1,000 means that it is in another one.
 _BROKEN_SHARE = 1_000
@@ -65,7 +66,7 @@ class FileReading:
         Raises
         ------
         DumpError
-            The last line has no end, the file changed while it was read, or it is not in its encoding.
+            The last line has no end, the file changed while it was read, is not in its encoding, or not what its sidecar says.
         """
         if not self.header.is_whole and self.source.file.final_line_end == "required":
             raise self._cut_off()
@@ -235,6 +236,7 @@ class FileReading:
     def _finish(self, reader: BlockReader, total: int) -> None:
         report = self.report
         report.size, report.sha256, report.lines = reader.size, reader.sha256, total
+        check_sum(self.file.name, self.file.promise, reader.sha256)
         broken = report.set_aside.get("encoding", 0)
         if broken > max(1, total // _BROKEN_SHARE) or (broken and encodings(self.source, self.context)):
             raise DumpError(
@@ -246,6 +248,7 @@ class FileReading:
         if report.rows == 0:
             report.warnings.append("no rows")
         report.check_ledger()
+        check_rows(self.file.name, self.file.promise, *report.told_rows())
 
 
 def _raw(batch: _Batch, row: int) -> bytes | None:

@@ -36,6 +36,13 @@ class FileReport:
         if self.lines != told:
             raise AssertionError(f"{self.file}: {self.lines} lines, but {told} accounted for")
 
+    def told_rows(self) -> tuple[int, int]:
+        """The least and the most data rows that a sender may have counted: lines set aside may be pieces of one record."""
+        aside = sum(self.set_aside.values())
+        pieces = sum(self.set_aside.get(kind, 0) for kind in ("quote", "width"))
+        least = self.rows + aside - max(0, pieces - 1)
+        return least, self.rows + aside + sum(self.non_records.values())
+
     @property
     def records(self) -> int:
         """Rows delivered: products, not postage and the like."""

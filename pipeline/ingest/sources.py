@@ -46,7 +46,8 @@ class Recognise(_Frozen):
 class FileForm(_Frozen):
     """How the bytes of such a file are to be read."""
 
-    separators: tuple[Literal[",", ";", "\t", "|"], ...] = (",",)
+    # All of them: under the wrong one a header is a single name that no source knows.
+    separators: tuple[Literal[",", ";", "\t", "|"], ...] = (",", ";", "\t", "|")
     encodings: tuple[str, ...] = ()
     decimal: Literal[".", ","] = "."
     # Without it a grouped number is taken only when a decimal part shows what its commas mean (1,299.00 but not 1,299).

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import DumpError
-from pipeline.ingest.dump import DumpFile, describe, list_dump, raw_record
+from pipeline.ingest.dump import DumpFile, describe, list_dump, raw_records
 
 HEAD = "product_id,title,price,currency\n"
 
 
 def test_only_data_files_count_and_they_are_sorted_by_name(tmp_path):
-    for name in ("b.csv", "a/z.csv", ".hidden", "_SUCCESS", "b.csv.sha256", "README.md", ".git/x.csv"):
+    for name in ("b.csv", "a/z.csv", ".hidden", "_SUCCESS", "README.md", ".git/x.csv"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
     assert [file.name for file in list_dump(tmp_path)] == ["a/z.csv", "b.csv"]
@@ -40,13 +40,16 @@ def test_nothing_there_is_refused(tmp_path):
         list_dump(tmp_path / "none")
 
 
-def test_one_line_is_found_again_by_its_offset_with_personal_cells_masked(tmp_path, sources):
+def test_lines_are_found_again_by_their_offsets_with_personal_cells_masked(tmp_path, sources, context):
     head = "order_id,product_id,ordered_at,quantity,unit_price,currency,customer_id\n"
     path = tmp_path / "o.csv"
     path.write_text(head + "1,A,2026-01-05,1,5,USD,jane@example.com\n2,B,2026-01-05,1,5,USD,\n")
     source = next(source for source in sources if source.name == "canonical-orders")
     file = DumpFile("o.csv", path)
-    assert raw_record(file, source, len(head)) == "1,A,2026-01-05,1,5,USD,***"
+    lines = ["1,A,2026-01-05,1,5,USD,***", "2,B,2026-01-05,1,5,USD,"]
+    offsets = [len(head), len(head) + len("1,A,2026-01-05,1,5,USD,jane@example.com\n")]
+    assert raw_records(file, source, offsets, context) == lines
+    assert raw_records(file, source, offsets[1:], context) == lines[1:]
 
 
 def test_check_tells_source_and_columns_or_why_not(tmp_path, sources, context):
