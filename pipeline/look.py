@@ -78,7 +78,9 @@ def source_entries() -> list[dict[str, Any]]:
     entries = []
     for source in load_sources(CONFIGS / "sources"):
         tells = source.recognise
-        entries.append({"name": source.name, "table": source.table, "title": source.title, "all": list(tells.all), "any": list(tells.any)})
+        entries.append(
+            {"name": source.name, "table": source.table or "refused", "title": source.title, "all": list(tells.all), "any": list(tells.any)}
+        )
     return entries
 
 

@@ -64,6 +64,8 @@ def test_spellings_of_a_header_fold_to_one(name):
 def test_every_source_of_the_tree_loads_and_knows_its_own_headers(sources):
     assert len({source.name for source in sources}) == len(sources) >= 19
     for source in sources:
+        if source.refused:
+            continue
         header = [rule.headers[0].replace("{currency}", "GBP") for rule in source.columns.values()]
         header += [*source.recognise.all, *source.recognise.any[:1]]
         assert recognise(list(dict.fromkeys(header)), sources).source.name == source.name
