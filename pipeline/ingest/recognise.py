@@ -84,9 +84,9 @@ def recognise(header: Sequence[str], sources: Sequence[Source], file: str = "the
 
 def no_source(header: Sequence[str], sources: Sequence[Source], file: str) -> str:
     """The one line that says which source comes nearest to a header, and what it lacks."""
-    if not sources:
-        return f"{file}: no source is known; add one to configs/sources"
     matches = [_match(header, source) for source in sources if not source.refused]
+    if not matches:
+        return f"{file}: no source is known; add one to configs/sources"
     best = max(matches, key=lambda match: (len(match.columns) - 2 * len(lacks(match)), -len(match.source.columns)))
     return (
         f"{file}: no source knows this header; nearest is {best.source.name}, which wants {'; '.join(lacks(best))}"
