@@ -47,6 +47,17 @@ def test_a_source_file_with_a_mistake_is_refused_by_name(tmp_path, old, new, mes
         load_sources(tmp_path)
 
 
+def test_date_forms_that_disagree_on_day_and_month_are_refused(tmp_path):
+    column = 'quoted_at = { headers = ["Date"], kind = "date", formats = ["%m-%d-%y", "X"] }\n'
+    for form, is_good in (("%m-%d-%Y", True), ("%d-%m-%Y", True), ("%d-%m-%y", False)):
+        (tmp_path / "tool.toml").write_text(GOOD.replace("matches", "offers") + column.replace("X", form))
+        if is_good:
+            load_sources(tmp_path)
+        else:
+            with pytest.raises(PlanError, match="read one cell as two days"):
+                load_sources(tmp_path)
+
+
 def test_two_sources_that_fit_equally_are_refused(tmp_path):
     for name in ("one", "two"):
         (tmp_path / f"{name}.toml").write_text(GOOD)
