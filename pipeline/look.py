@@ -82,7 +82,7 @@ def source_entries() -> list[dict[str, Any]]:
         entries.append(
             {
                 "name": source.name,
-                "table": source.table,
+                "table": source.table or "refused",
                 "title": source.title,
                 "all": list(tells.all),
                 "any": list(tells.any),

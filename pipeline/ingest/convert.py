@@ -13,7 +13,7 @@ from pipeline import tables
 from pipeline.errors import DumpError
 from pipeline.ingest.cells import Cells, clean, column_cells, drop_missing, matches, trim
 from pipeline.ingest.chunk import Chunk, Fault
-from pipeline.ingest.money import minor_units, parse_money
+from pipeline.ingest.money import NAMES, minor_units, parse_money
 from pipeline.ingest.numbers import NumberForm
 from pipeline.ingest.places import Places, ReadContext
 from pipeline.ingest.recognise import Match
@@ -54,12 +54,12 @@ class Converter:
 
     def _refuse_currencies(self) -> None:
         stated = [self.constants["currency"]] if "currency" in self.constants else []
-        for code in [*stated, *self.match.currencies.values()]:
+        for code in [*stated, *self.match.header_currencies()]:
             if self.places.currency(code) < 0:
                 raise DumpError(f"{self.file}: currency '{code}' is not in the plan; declare it there or send another file")
         if "marketplace" in self.constants and self.places.market(self.constants["marketplace"]) < 0:
             raise DumpError(f"{self.file}: marketplace '{self.constants['marketplace']}' is not in the plan; declare it there")
-        named = self.match.currencies or stated or "currency" in self.match.columns or self.source.currency_from == "marketplace"
+        named = self.match.header_currencies() or stated or "currency" in self.match.columns or self.source.currency_from == "marketplace"
         has_money = any(rule.kind in {"money", "cost"} for rule in self.source.columns.values())
         if self.has_currency and has_money and not named:
             raise DumpError(f"{self.file}: no column says the currency; declare `currency` for {self.source.name} in the plan")
@@ -149,7 +149,7 @@ class Converter:
         if rule.kind == "id" and not chunk.suspects.any() and self.source.non_records and name in self._empty_fields():
             chunk.suspects = cells.spread_mask(cells.values.is_null().to_numpy(zero_copy_only=False))
         if rule.kind in {"money", "cost"}:
-            amounts, named, fits = parse_money(cells.values, self.form, rule.round)
+            amounts, named, fits = parse_money(cells.values, self.form, rule.round, rule.range)
             null = cells.values.is_null().to_numpy(zero_copy_only=False)
             fits = fits & self._amount_fits(amounts, null, rule)
             hidden = null | ~fits | ((amounts == 0) & (rule.zero == "missing"))
@@ -213,8 +213,8 @@ class Converter:
         if self.is_keyed:
             market, currency = self.places.settle(market, currency)
             apart = currency != self.places.currency_of[market]
-            wanted = "a price in the marketplace's own currency"
-            chunk.fail(apart, Fault(self._header("currency") or self._first(money), "currency", wanted))
+            header = self._header("currency") or self._first(money)
+            chunk.fail(apart, Fault(header, "currency", "a price in the marketplace's own currency"))
         for name, part in money.items():
             self._minor(name, part, currency, chunk)
         chunk.columns["marketplace"] = self.places.market_names(market)
@@ -247,7 +247,7 @@ class Converter:
         return np.full(chunk.rows, fallback, np.int32) if codes is None else np.where(codes >= 0, codes, fallback)
 
     def _currency(self, raw: dict[int, Cells], chunk: Chunk, money: dict[str, _Money]) -> np.ndarray:
-        stated = [*self.match.currencies.values()] or [self.constants.get("currency", "")]
+        stated = self.match.header_currencies() or [self.constants.get("currency", "")]
         fallback = self.places.currency(stated[0]) if stated[0] else -1
         codes = self._codes_of("currency", raw, chunk) if self.has_currency else None
         currency = np.full(chunk.rows, -1, np.int32) if codes is None else codes
@@ -259,7 +259,8 @@ class Converter:
 
     def _minor(self, name: str, part: _Money, currency: np.ndarray, chunk: Chunk) -> None:
         rule, header = self.source.columns[name], self._header(name)
-        apart = ~part.null & (part.named >= 0) & ~self.places.allowed[part.named, currency]
+        named = np.where(part.named >= 0, part.named, NAMES.index(self.match.currencies[name]) if name in self.match.currencies else -1)
+        apart = ~part.null & (named >= 0) & ~self.places.allowed[named, currency]
         chunk.fail(apart, Fault(header, "currency", "money in the currency of its row"))
         if rule.kind == "cost":
             amounts, null = part.amounts, part.null

@@ -85,12 +85,29 @@ _SIGN = "|".join(re.escape(sign) for sign in sorted(SIGNS, key=len, reverse=True
 _LOCALE = re.compile(rf"(.+?)\s+-({'|'.join(LOCALE_CODES)})")
 _BEFORE = re.compile(rf"(-?)({_SIGN})\s*(.+)")
 _AFTER = re.compile(rf"(.+?)\s*({_SIGN})")
+_RANGE = re.compile(r"([^-–—~]*[\d元円])\s*(?:--?|–|—|~|至|\bto\b)\s*([^-–—~]*\d[^-–—~]*)")
 
 
-def to_money(text: str, form: NumberForm, rounded: bool) -> tuple[int, int] | None:
+def to_money(text: str, form: NumberForm, rounded: bool, end: str = "") -> tuple[int, int] | None:
+    """One amount, or with `end` ("low", "high") that end of two (`$0.99 - $3.50`), both in one currency, the lower first.
+
+    >>> to_money("$0.99 - $3.50", NumberForm(), False, "high") == (35000, NAMES.index("$"))
+    True
+    """
+    one = _one_amount(text, form, rounded)
+    if one or not end:
+        return one
+    found = _RANGE.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    low, high = (_one_amount(part, form, rounded) for part in found.groups()) if found else (None, None)
+    if not low or not high or not 0 <= low[0] <= high[0] or (low[1] != high[1] and low[1] >= 0 and high[1] >= 0):
+        return None
+    return (high if end == "high" else low)[0], max(low[1], high[1])
+
+
+def _one_amount(text: str, form: NumberForm, rounded: bool) -> tuple[int, int] | None:
     """Ten-thousandths and the place in `NAMES` of the currency named (-1: none); None for what is no money.
 
-    >>> to_money("113.38 -409", NumberForm(), False) == (1133800, NAMES.index("USD"))
+    >>> _one_amount("113.38 -409", NumberForm(), False) == (1133800, NAMES.index("USD"))
     True
     """
     text = unicodedata.normalize("NFKC", text).strip()
@@ -106,7 +123,7 @@ def to_money(text: str, form: NumberForm, rounded: bool) -> tuple[int, int] | No
     return None if steps is None else (steps, name)
 
 
-def parse_money(values: pa.Array, form: NumberForm, rounded: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def parse_money(values: pa.Array, form: NumberForm, rounded: bool, end: str = "") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Amounts in ten-thousandths (int64), the currency each names (place in `NAMES`, -1 for none), and where they fit."""
     numbers, fits = plain(values, DIGITS, form)
     amounts = np.rint(np.where(fits, numbers, 0.0) * 10**DIGITS).astype(np.int64)
@@ -114,7 +131,7 @@ def parse_money(values: pa.Array, form: NumberForm, rounded: bool) -> tuple[np.n
     valid = values.is_valid().to_numpy(zero_copy_only=False)
     fits = fits.copy()
     for place in np.flatnonzero(valid & ~fits).tolist():
-        money = to_money(values[place].as_py(), form, rounded)
+        money = to_money(values[place].as_py(), form, rounded, end)
         if money:
             amounts[place], named[place] = money
             fits[place] = True

@@ -20,12 +20,15 @@ _DOT = ord(".")
 # Whole digits that a plain number may have: 11 before and 4 after the point still are exact in a float64 scaled by 10,000.
 _WHOLE_DIGITS = 11
 _LARGEST = Decimal(10) ** _WHOLE_DIGITS
-_GROUP = "[ \u00a0\u202f]"
+# One sign between the groups of one number: the other of comma and point, a blank of any width, a Swiss apostrophe; and India's
+# groups of two before the last three (1,02,990).
+_GROUPED = {
+    ".": r"\d{1,3}(?:(?:,\d{3})+|(?: \d{3})+|(?:'\d{3})+)|\d{1,2}(?:,\d{2})+,\d{3}",
+    ",": r"\d{1,3}(?:(?:\.\d{3})+|(?: \d{3})+|(?:'\d{3})+)",
+}
 _FORMS = {
-    (".", True): re.compile(r"-?(?:\d+|\d{1,3}(?:,\d{3})+)(?:\.\d+)?"),
-    (".", False): re.compile(r"-?(?:\d+(?:\.\d+)?|\d{1,3}(?:,\d{3})+\.\d+)"),
-    (",", True): re.compile(rf"-?(?:\d+|\d{{1,3}}(?:(?:\.|{_GROUP})\d{{3}})+)(?:,\d+)?"),
-    (",", False): re.compile(rf"-?(?:\d+(?:,\d+)?|\d{{1,3}}(?:(?:\.|{_GROUP})\d{{3}})+,\d+)"),
+    **{(sign, True): re.compile(rf"-?(?:\d+|{groups})(?:[{sign}]\d+)?") for sign, groups in _GROUPED.items()},
+    **{(sign, False): re.compile(rf"-?(?:\d+(?:[{sign}]\d+)?|(?:{groups})[{sign}]\d+)") for sign, groups in _GROUPED.items()},
 }
 
 
@@ -42,14 +45,16 @@ def to_decimal(text: str, form: NumberForm) -> Decimal | None:
 
     >>> to_decimal("1,299.00", NumberForm())
     Decimal('1299.00')
+    >>> to_decimal("1,02,990", NumberForm())
+    Decimal('102990')
     >>> to_decimal("12.99", NumberForm(decimal=",")) is None
     True
     """
-    text = unicodedata.normalize("NFKC", text).strip()
+    text = unicodedata.normalize("NFKC", text).strip().replace("\u2019", "'")
     if not text.isascii() or not _FORMS[form.decimal, form.grouping].fullmatch(text):
         return None
     group = "," if form.decimal == "." else "."
-    number = Decimal(text.replace(group, "").replace(" ", "").replace(form.decimal, "."))
+    number = Decimal(text.replace(group, "").replace(" ", "").replace("'", "").replace(form.decimal, "."))
     return number if abs(number) < _LARGEST else None
 
 

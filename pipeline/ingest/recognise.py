@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.errors import DumpError
-from pipeline.ingest.money import ISO_CODES
+from pipeline.ingest.money import SIGNS
 from pipeline.ingest.sources import ColumnRule, Source, nearest
 
 _PLACEHOLDER = "{currency}"
@@ -18,8 +18,9 @@ _PLACEHOLDER = "{currency}"
 class Match:
     """How one header fits one source.
 
-    `columns` maps each field to the positions of its headers, best first; `currencies` holds the currency that a header names
-    (`Unit Price (GBP)`); `unused` are headers that no field takes; `personal` are positions never to be stored.
+    `columns` maps each field to the positions of its headers, best first; `currencies` holds the code or sign that a header
+    names (`Unit Price (GBP)`, `价格($)`), as it stands in `money.SIGNS`; `unused` are headers that no field takes; `personal` are
+    positions never to be stored.
     """
 
     source: Source
@@ -29,12 +30,20 @@ class Match:
     unused: tuple[str, ...] = ()
     personal: frozenset[int] = frozenset()
 
+    def header_currencies(self) -> list[str]:
+        """The currencies that headers name for certain; a `$` may mean several."""
+        return [code for sign in self.currencies.values() if len(SIGNS[sign]) == 1 for code in SIGNS[sign]]
+
 
 def fold(name: str) -> str:
     """One spelling for all spellings of a header: no case, no emoji, `: ` for ` - `, single blanks, NFKC."""
     text = unicodedata.normalize("NFKC", name.replace("\ufeff", "")).replace(" - ", ": ")
     kept = "".join(c for c in text if unicodedata.category(c) not in {"So", "Sk", "Cs", "Co", "Cn", "Cf", "Mn"} or c in "^`")
     return re.sub(r"\s*:\s+", ": ", " ".join(kept.split())).casefold().strip()
+
+
+# A header's folded code or sign (`usd`, `us$`) as money knows it.
+_SIGN_OF = {fold(sign): sign for sign in SIGNS}
 
 
 def recognise(header: Sequence[str], sources: Sequence[Source], file: str = "the file") -> Match:
@@ -49,17 +58,22 @@ def recognise(header: Sequence[str], sources: Sequence[Source], file: str = "the
     Raises
     ------
     DumpError
-        A name stands twice; no source fits (the nearest one and what it lacks are named); two fit equally well; a canonical
-        file holds a header that is not known.
+        A name stands twice and no source declares that; no source fits (the nearest one and what it lacks are named); two fit
+        equally well; a canonical file holds a header that is not known; it is of a kind that holds nothing for a shortlist.
     """
-    _refuse_doubled(header, file)
-    fitting = [match for match in (_match(header, source) for source in sources) if not lacks(match)]
+    twice = _doubled(header)
+    able = [source for source in sources if {fold(name) for name in twice} <= {fold(name) for name in source.recognise.doubled}]
+    fitting = [match for match in (_match(header, source) for source in able) if not lacks(match)]
+    if not fitting and twice:
+        raise DumpError(f"{file}: the column '{twice[0]}' stands twice in the header; remove one and send the file again")
     if not fitting:
         raise DumpError(no_source(header, sources, file))
     ranked = sorted(fitting, key=_strength, reverse=True)
     if len(ranked) > 1 and _strength(ranked[0]) == _strength(ranked[1]):
         raise DumpError(f"{file}: fits two sources, {ranked[0].source.name} and {ranked[1].source.name}; tell them apart under [recognise]")
     best = ranked[0]
+    if best.source.refused:
+        raise DumpError(f"{file}: {best.source.refused}")
     if best.source.recognise.unknown == "refuse" and best.unused:
         known = [name for rule in best.source.columns.values() for name in rule.headers]
         raise DumpError(
@@ -70,9 +84,9 @@ def recognise(header: Sequence[str], sources: Sequence[Source], file: str = "the
 
 def no_source(header: Sequence[str], sources: Sequence[Source], file: str) -> str:
     """The one line that says which source comes nearest to a header, and what it lacks."""
-    if not sources:
+    matches = [_match(header, source) for source in sources if not source.refused]
+    if not matches:
         return f"{file}: no source is known; add one to configs/sources"
-    matches = [_match(header, source) for source in sources]
     best = max(matches, key=lambda match: (len(match.columns) - 2 * len(lacks(match)), -len(match.source.columns)))
     return (
         f"{file}: no source knows this header; nearest is {best.source.name}, which wants {'; '.join(lacks(best))}"
@@ -98,12 +112,9 @@ def _finds(name: str, there: set[str]) -> bool:
     return any(_header_fits(name, other) is not None for other in there) if _PLACEHOLDER in name else fold(name) in there
 
 
-def _refuse_doubled(header: Sequence[str], file: str) -> None:
-    seen: set[str] = set()
-    for name in (cell.replace("\ufeff", "").strip() for cell in header):
-        if name and name in seen:
-            raise DumpError(f"{file}: the column '{name}' stands twice in the header; remove one and send the file again")
-        seen.add(name)
+def _doubled(header: Sequence[str]) -> list[str]:
+    names = [cell.replace("\ufeff", "").strip() for cell in header]
+    return [name for place, name in enumerate(names) if name and name in names[:place]]
 
 
 def _match(header: Sequence[str], source: Source) -> Match:
@@ -137,12 +148,12 @@ def _places(folded: Sequence[str], rule: ColumnRule, currencies: dict[str, str],
 
 
 def _header_fits(wanted: str, there: str) -> str | None:
-    """None: another header. Else the currency that the header names, or an empty text."""
+    """None: another header. Else the currency's code or sign that the header names, or an empty text."""
     if _PLACEHOLDER not in wanted:
         return "" if there and fold(wanted) == there else None
-    pattern = re.escape(fold(wanted)).replace(re.escape(_PLACEHOLDER), "([a-z]{3})")
+    pattern = re.escape(fold(wanted)).replace(re.escape(_PLACEHOLDER), "(.{1,3})")
     found = re.fullmatch(pattern, there)
-    return found[1].upper() if found and found[1].upper() in ISO_CODES else None
+    return _SIGN_OF.get(found[1]) if found else None
 
 
 def _strength(match: Match) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipeline import tables
 from pipeline.errors import PlanError
+from pipeline.ingest.times import to_date
 
 Kind = Literal[
     "text", "id", "path", "gtins", "key", "marketplace", "currency", "money", "cost", "count", "quantity", "real", "fraction",
@@ -29,6 +31,9 @@ _TYPES: dict[str, Any] = {
 }
 
 
+_PROBE = date(2003, 2, 1)
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,6 +46,8 @@ class Recognise(_Frozen):
     none: tuple[str, ...] = ()
     # What a header means that no column names: nothing, the whole file is refused, or the file is not of this source.
     unknown: Literal["ignore", "refuse", "misfit"] = "ignore"
+    # Names that the tool itself writes twice; any other doubled name refuses the file.
+    doubled: tuple[str, ...] = ()
 
 
 class FileForm(_Frozen):
@@ -77,7 +84,9 @@ class ColumnRule(_Frozen):
     personal: bool = False
     missing: tuple[str, ...] = ()
     misfit: Literal["set_aside", "missing"] = "set_aside"
-    unit: str = ""
+    unit: str = ""  # of a bare number; "stated": a weight or length must say its own
+    at_least: bool = False  # `5,000+` is 5,000
+    range: Literal["", "low", "high"] = ""  # which end of `0.99 - 3.50` is taken; without it a range does not fit
     zero: Literal["refuse", "missing", "keep"] = "keep"
     round: bool = False
     hundredths: bool = False  # money was divided by 100 whatever the currency's digits: 24.80 in Japan is 2,480 yen
@@ -86,6 +95,16 @@ class ColumnRule(_Frozen):
     formats: tuple[str, ...] = ("iso",)
     choices: dict[str, tuple[str, ...]] = {}
     pattern: str = ""  # a flag: true where the cell matches, false elsewhere
+
+    @field_validator("formats")
+    @classmethod
+    def _of_one_meaning(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
+        patterns = [form for form in formats if "%" in form]
+        for one, other in ((one, other) for one in patterns for other in patterns if one != other):
+            # A day on which a month taken for a day, or for a year, would show.
+            if to_date(_PROBE.strftime(one), (other,)) not in (None, _PROBE):
+                raise ValueError(f"'{one}' and '{other}' read one cell as two days; a column has one order of day and month")
+        return formats
 
     @field_validator("pattern")
     @classmethod
@@ -110,11 +129,12 @@ class NonProduct(_Frozen):
 
 
 class Source(_Frozen):
-    """One kind of export."""
+    """One kind of export; or, with `refused`, a kind that is known and holds nothing for a shortlist."""
 
     name: str
     title: str
-    table: str
+    table: str = ""
+    refused: str = ""  # the sentence that such a file is refused with
     recognise: Recognise = Recognise()
     file: FileForm = FileForm()
     constants: dict[str, str] = {}
@@ -125,17 +145,18 @@ class Source(_Frozen):
     personal_headers: tuple[str, ...] = ()
     non_records: tuple[NonRecord, ...] = ()
     non_products: tuple[NonProduct, ...] = ()
-    columns: dict[str, ColumnRule]
-
-    @field_validator("table")
-    @classmethod
-    def _known_table(cls, table: str) -> str:
-        if table not in tables.DUMP_TABLES:
-            raise ValueError(f"'{table}' is no table; known: {', '.join(tables.DUMP_TABLES)}")
-        return table
+    columns: dict[str, ColumnRule] = {}
 
     @model_validator(mode="after")
     def _fields_exist(self) -> Source:
+        if self.refused:
+            if self.table or self.columns or not (self.recognise.all or self.recognise.any):
+                raise ValueError("a source that is refused has a title and [recognise], and neither table nor columns")
+            return self
+        if self.table not in tables.DUMP_TABLES:
+            raise ValueError(f"'{self.table}' is no table; known: {', '.join(tables.DUMP_TABLES)}")
+        if not self.columns:
+            raise ValueError("no [columns]; name the header of each field")
         types = {column.name: column.type for column in tables.DUMP_TABLES[self.table]}
         named = [*self.columns, *self.constants, *self.path]
         for field in named:

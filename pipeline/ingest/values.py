@@ -20,7 +20,7 @@ from pipeline.ingest.times import YEARS, to_date, to_days, to_time
 
 Parsed = tuple[pa.Array, np.ndarray]
 WANTED = {
-    "id": "an id without blanks or line ends at its edges and without line ends inside",
+    "id": "an id without line ends inside, and whole: 4.00E+12 has lost its last digits",
     "gtins": "GTINs of 8 to 14 digits",
     "money": "an amount of money above zero",
     "cost": "an amount of money, at most four decimals",
@@ -45,6 +45,8 @@ _UNITS = {
     "length_mm": {"mm": "1", "cm": "10", "m": "1000", "in": "25.4", "inch": "25.4", "inches": "25.4"},
 }
 _FAST_TIME = r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d$"
+# 4006381333931 as a spreadsheet shows it: its last digits are lost.
+_DAMAGED_ID = r"^[0-9]\.[0-9]+[Ee]\+[0-9]{2}$"
 _GUARD = re.compile(r'="(.*)"', re.DOTALL)
 
 
@@ -74,7 +76,7 @@ def _id(values: pa.Array, rule: ColumnRule, _: NumberForm) -> Parsed:
         values = pa.array(guarded, pa.string())
     if rule.upper:
         values = pc.utf8_upper(values)
-    return values, ~matches(values, r"[\x00-\x1f]")
+    return values, ~matches(values, r"[\x00-\x1f]") & ~matches(values, _DAMAGED_ID)
 
 
 def _unguard(text: str) -> str | None:
@@ -137,7 +139,7 @@ def _quantity(values: pa.Array, rule: ColumnRule, form: NumberForm) -> Parsed:
 
 def _scaled(values: pa.Array, digits: int, form: NumberForm, rule: ColumnRule, lowest: int) -> Parsed:
     def slow(text: str) -> int | None:
-        number = to_decimal(text, form)
+        number = to_decimal(text.removesuffix("+").rstrip() if rule.at_least else text, form)
         return None if number is None else scale(number, digits, rule.round)
 
     numbers, fits = parse_scaled(values, digits, form, slow)
@@ -175,7 +177,8 @@ def to_fraction(text: str, form: NumberForm, unit: str) -> float | None:
 
 def _measure(values: pa.Array, rule: ColumnRule, form: NumberForm) -> Parsed:
     units = _UNITS[rule.kind]
-    factor = Decimal(units[rule.unit]) if rule.unit else Decimal(1)
+    is_stated = rule.unit == "stated"
+    factor = Decimal(1) if is_stated or not rule.unit else Decimal(units[rule.unit])
 
     def slow(text: str) -> float | None:
         found = re.fullmatch(r"([^a-zA-Z]+?)\s*([a-zA-Z]*)\.?", unicodedata.normalize("NFKC", text))
@@ -187,6 +190,8 @@ def _measure(values: pa.Array, rule: ColumnRule, form: NumberForm) -> Parsed:
 
     numbers, fits = parse_reals(values, form, slow)
     numbers = numbers * float(factor)
+    if is_stated:
+        fits = fits & (matches(values, "[a-zA-Zａ-ｚＡ-Ｚ]") | values.is_null().to_numpy(zero_copy_only=False))
     return _zero(values, numbers, fits & (numbers >= 0), rule, pa.float64())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from pipeline.ingest.blocks import Block, line_ends
 from pipeline.ingest.dump import DumpFile, FileReport, ReadContext, read_file
 from pipeline.ingest.lines import Grammar, split
 from pipeline.ingest.money import parse_money, to_money
-from pipeline.ingest.numbers import NumberForm
+from pipeline.ingest.numbers import NumberForm, to_decimal
 from pipeline.ingest.sources import ColumnRule, load_sources
 from pipeline.ingest.values import parse, to_date, to_flag, to_fraction, to_gtins, to_time
 
@@ -138,6 +139,16 @@ NUMBER = st.one_of(
             "99999999999999",
             "$5",
             "5 -409",
+            "1,02,990",
+            "1 299,50",
+            "1\u202f299",
+            "1'299.00",
+            "1’299,5",
+            "1,299'000",
+            "$0.99 - $3.50",
+            "5 -- 7",
+            "7~5",
+            "¥5 至 9",
         ]
     ),
     st.decimals(-1000, 100_000, places=3, allow_nan=False, allow_infinity=False).map(str),
@@ -145,16 +156,35 @@ NUMBER = st.one_of(
 )
 
 
-@given(st.lists(NUMBER, max_size=20), st.sampled_from([".", ","]), st.booleans(), st.booleans())
+@given(st.lists(NUMBER, max_size=20), st.sampled_from([".", ","]), st.booleans(), st.booleans(), st.sampled_from(["", "low", "high"]))
 @settings(max_examples=400, deadline=None)
-def test_money_read_by_column_is_money_read_one_by_one(texts: list[str], decimal: str, grouping: bool, rounded: bool) -> None:
+def test_money_read_by_column_is_money_read_one_by_one(texts: list[str], decimal: str, grouping: bool, rounded: bool, end: str) -> None:
     form = NumberForm(decimal, grouping)
-    amounts, named, fits = parse_money(pa.array(texts, pa.string()), form, rounded)
+    amounts, named, fits = parse_money(pa.array(texts, pa.string()), form, rounded, end)
     for place, text in enumerate(texts):
-        slow = to_money(text, form, rounded)
+        slow = to_money(text, form, rounded, end)
         assert bool(fits[place]) == (slow is not None), text
         if slow is not None:
             assert (int(amounts[place]), int(named[place])) == slow
+
+
+@given(st.integers(0, 10**9), st.sampled_from([",", ".", " ", "\u00a0", "\u202f", "\u2009", "'", "’"]), st.sampled_from([".", ","]))
+@settings(max_examples=300, deadline=None)
+def test_groups_by_any_sign_but_the_decimal_one_are_the_number_they_were_made_of(number: int, group: str, decimal: str) -> None:
+    text = f"{number:,}".replace(",", group) + decimal + "25"
+    wanted = None if group == decimal and number >= 1_000 else Decimal(number) + Decimal("0.25")
+    assert to_decimal(text, NumberForm(decimal)) == wanted
+    assert to_decimal(text, NumberForm(decimal, grouping=False)) == wanted
+
+
+@given(st.lists(st.sampled_from(["5,000+", "5000 +", "+", "5+5", "7", "7+", "-7+", "1.5+"]), max_size=8), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_counts_read_by_column_are_counts_read_one_by_one(texts: list[str], at_least: bool) -> None:
+    array, fits = parse(pa.array(texts, pa.string()), ColumnRule(headers=("x",), kind="count", at_least=at_least), NumberForm())
+    for place, text in enumerate(texts):
+        number = to_decimal(re.sub(r" ?\+$", "", text) if at_least else text, NumberForm())
+        whole = int(number) if number is not None and number == int(number) and number >= 0 else None
+        assert (array[place].as_py(), bool(fits[place])) == (whole, whole is not None), text
 
 
 @given(st.lists(NUMBER, max_size=20), st.sampled_from(["", "percent"]))

@@ -56,6 +56,61 @@ def test_a_chinese_list_is_in_yuan_and_may_be_gb18030(read, codec):
     assert [(r["handling_days_min"], r["handling_days_max"]) for r in got.rows] == [(1, 3), (2, 2)]
 
 
+@pytest.mark.parametrize(
+    ("cell", "cost"),
+    [("$0.99 - $3.50", 35000), ("0.99-3.50", 35000), ("4.20 to 5", 50000), ("3.50", 35000), ("$1,050.25 – 1,060", 10600000)],
+)
+def test_of_a_range_of_costs_the_upper_end_is_taken(read, cell, cost):
+    got = read(f'Supplier,SKU,Base Cost,Currency,Stock\nS1,NS-104,"{cell}",USD,"1,000+"\n')
+    assert (got.rows[0]["unit_cost_e4"], got.rows[0]["stock"]) == (cost, 1000)
+
+
+@pytest.mark.parametrize("cell", ["3.50 - 0.99", "$0.99 - €3.50", "0.99 - 3.50 - 4", "0.99 -", "- 3.50 - 4"])
+def test_what_is_no_range_of_costs_is_set_aside(read, cell):
+    got = read(f'Supplier,SKU,Base Cost,Currency\nS1,NS-104,"{cell}",USD\nS1,NS-105,2,USD\n')
+    assert [row["column"] for row in got.aside] == ["Base Cost"]
+
+
+def test_a_price_is_no_range(read):
+    got = read("product_id,title,price,currency\nB0INV00001,Basket,0.99 - 3.50,USD\n")
+    assert [(row["column"], row["kind"]) for row in got.aside] == [("price", "value")]
+
+
+def test_a_dropship_list_in_lower_case_names_is_an_offer(read, context):
+    content = "variant_sku,supplier_sku,cost_price,quantity,lead_time_days\nNS-104,SUP-104,9.00,240,2\nPW-2,SUP-2,4.20,,3-5\n"
+    got = read(content, plan=replace(context, declared={"supplier-prices-en": {"currency": "USD"}}))
+    assert [(r["supplier_sku"], r["unit_cost_e4"], r["stock"], r["handling_days_max"]) for r in got.rows] == [
+        ("SUP-104", 90000, 240, 2),
+        ("SUP-2", 42000, None, 5),
+    ]
+
+
+def test_more_chinese_names_and_a_range_in_yuan(read):
+    head = "供应商名称,产品编号,产品标题,代发价(元),快递费,发货天数,可售库存,国际条码\n"
+    got = read((head + "义乌甲,CN-1,收纳篮,¥12.5~15.8,3-4,1-2天,1000+,4.00000E+12\n").encode("gb18030"))
+    row = got.rows[0]
+    assert (row["unit_cost_e4"], row["freight_e4"], row["handling_days_max"], row["stock"]) == (158000, 40000, 2, 1000)
+    assert row["gtin"] is None and got.report.warnings == ["国际条码: 1 cells not understood, taken as missing"]
+
+
+@pytest.mark.parametrize(
+    ("head", "line"),
+    [
+        ("pid,productName,productNameEn,productSku,productWeight,sellPrice", "1,收纳篮,Basket,CJINV1,980.00,8.39 -- 9.90"),
+        ("id,nameEn,sku,sellPrice,warehouseInventoryNum,deliveryCycle", "3,Basket,CJINV1,9.90,420,3-5"),
+    ],
+)
+def test_cj_products_are_offers_in_dollars_at_the_upper_price(read, head, line):
+    row = read(f"{head}\n{line}\n").rows[0]
+    assert (row["supplier_id"], row["supplier_sku"], row["unit_cost_e4"], row["currency"]) == ("CJ", "CJINV1", 99000, "USD")
+    assert (row["title"], row["source"]) == ("Basket", "cj-products")
+
+
+def test_an_id_that_a_spreadsheet_damaged_is_missing_and_told(read):
+    got = read("Supplier,SKU,Base Cost,Currency\nS1,4.00000E+12,2,USD\n")
+    assert got.rows[0]["supplier_sku"] is None and got.report.warnings == ["SKU: 1 cells not understood, taken as missing"]
+
+
 def test_order_lines_tell_sales_returns_and_what_is_no_product(read):
     lines = [
         f"536365,84997b,BOX,4,{TAIL}",
