@@ -34,7 +34,7 @@ shortlist: ## rank the newest dump of data/dumps/ (WEEK=2026-W47 DUMP=folder ARG
 .PHONY: test
 test: ## run the tests (ARGS="-k fees" for some of them)
 	$(call have,dev)
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 .PHONY: check
 check: lint test ## everything below and above: formatter, linter, types, examples in docstrings, imports, then the tests
