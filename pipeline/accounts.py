@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline import store
 from pipeline.errors import SetAsideError
@@ -83,5 +84,9 @@ def write_set_aside(
 def write_unmatched(out: Path, unmatched: pa.Table, metadata: dict[str, str]) -> None:
     """`unmatched_offers.parquet`: offers that no product takes; listed, not lost."""
     with store.ParquetSink(out / "unmatched_offers.parquet", schema(UNMATCHED_OFFERS), metadata) as sink:
-        said = [(name, "ascending") for name in ("file", "supplier_id", "supplier_sku", "gtin", "unit_cost_e4", "title", "line")]
-        sink.write(unmatched.sort_by(said))
+        # By what an offer says; where it stood decides only between equal ones.
+        said = [name for name in unmatched.column_names if name not in ("line", "byte_offset")]
+        ordered = unmatched.sort_by([(name, "ascending") for name in (*said, "line")])
+        costs = {name: pc.divide(pc.cast(ordered[name], pa.float64()), 10_000.0) for name in said if name.endswith("_e4")}
+        told = pa.table([costs.get(name, ordered[name]) for name in ordered.column_names], schema=schema(UNMATCHED_OFFERS))
+        sink.write(told)

@@ -338,7 +338,10 @@ DECISIONS = (
     _c("hidden_by", TEXT),
     _c("is_listed", FLAG),
 )
-UNMATCHED_OFFERS = (*OFFERS, *ORIGIN)
+# Offers as they were told, for people: costs in the supplier's own currency, major units.
+UNMATCHED_OFFERS = tuple(
+    _c(c.name.removesuffix("_e4"), REAL, "the offer's currency", c.meaning) if c.name.endswith("_e4") else c for c in (*OFFERS, *ORIGIN)
+)
 # The seller's currency of purchase: the one published column whose money is not in the marketplace's currency.
 YUAN_COLUMNS = ("max_purchase_cost_cny",)
 MONEY_COLUMNS = tuple(c.name for c in DECISIONS if c.unit == _MONEY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import hashlib
 import os
 import zlib
@@ -144,8 +145,9 @@ class _Packed(Text):
         if self._given > _FREE + RATIO_LIMIT * self._tap.taken:
             raise too_dense(self._name)
 
+    @abc.abstractmethod
     def _decode(self, size: int) -> bytes:
-        raise NotImplementedError
+        """The next decoded bytes, at most `size`; none at the end."""
 
     def _damaged(self, why: str) -> DumpError:
         return DumpError(f"{self._name}: {why}; wait for the upload to finish, or send the file again")

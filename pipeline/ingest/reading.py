@@ -119,7 +119,7 @@ class FileReading:
             table = self._parse(lines.text(), False)
             if table.num_rows == int(lines.kept.sum()):
                 return lines, rest, table
-        except pa.ArrowInvalid:
+        except pa.ArrowInvalid:  # a line of another width: not lost, but measured line by line below
             pass
         lines, rest = split(block, self.grammar, self._fits, True, is_last)
         return lines, rest, self._parse(lines.text(), False)

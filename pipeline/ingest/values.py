@@ -233,7 +233,7 @@ def _timestamp(values: pa.Array, rule: ColumnRule, _: NumberForm) -> Parsed:
             years = pc.drop_null(pc.year(times)).to_numpy()
             if not years.size or YEARS[0] <= years.min() <= years.max() <= YEARS[-1]:
                 return times, _all(values)
-        except pa.ArrowInvalid:
+        except pa.ArrowInvalid:  # a cell that only looks like an instant: each one is asked below
             pass
     return _each(values, lambda text: to_time(text, rule.formats), pa.timestamp("s"))
 

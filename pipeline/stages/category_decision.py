@@ -56,7 +56,7 @@ class Finding:
 
 
 def judge(path: PathFacts, brand: BrandClaim, hits: TitleHits, policy: CategoryPolicy, authorised: frozenset[str]) -> Finding:
-    # The strictest finding; among equals the first, so the order here is the order of what matters most.
+    """The strictest finding on one listing; among equals the first, so the order here is the order of what matters most."""
     findings = [
         *_judge_path(path, brand, hits, policy),
         *_judge_brand(path, brand, hits, policy, authorised),
@@ -164,7 +164,7 @@ def _judge_title(path: PathFacts, hits: TitleHits, policy: CategoryPolicy) -> It
 
 
 def brand_of(cell: BrandClaim, hits: TitleHits) -> BrandClaim:
-    # An empty cell says nothing; a title that begins with a known name, or says "by" it, does.
+    """The brand claim of a listing: its cell's, or, since an empty cell says nothing, a known name the title begins with or says "by"."""
     if cell[0] != "missing":
         return cell
     for found in hits.brands:

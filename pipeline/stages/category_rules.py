@@ -205,4 +205,5 @@ def _compile_matcher(
 
 
 def root_key(name: str) -> tuple[str, ...]:
+    """A root's name as it is looked up: its plain words without the fillers, so that commas and ampersands do not matter."""
     return tuple(word for word in words_of(name) if word not in _ROOT_FILLERS)

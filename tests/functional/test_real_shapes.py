@@ -151,7 +151,7 @@ def test_a_keepa_export_with_a_chinese_price_list_becomes_a_list_with_everything
     assert told.loc["B0INV00003", "verdict"] == "rejected" and told.loc["B0INV00003", "department"] == "electronics"
     assert list(told.loc["B0INV00004", "missing"]) == ["price", "offer"]
     unmatched = pd.read_parquet(result.folder / "unmatched_offers.parquet")
-    assert unmatched["supplier_sku"].to_list() == ["A-9"]
+    assert unmatched[["supplier_sku", "unit_cost", "currency"]].values.tolist() == [["A-9", 4.0, "CNY"]]
 
 
 def test_the_real_keepa_exports_are_read_to_the_last_row(shared_data, tmp_path, run):
