@@ -206,9 +206,11 @@ class DataFolder:
     @contextlib.contextmanager
     def work_folder(self) -> Iterator[Path]:
         """A folder for spills that is gone afterwards, whatever happens."""
-        with _written(self.root):
-            folder = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=self.root))
+        # Named before it is made, so that a signal at any moment finds it to remove; the lock's holder is alone here.
+        folder = self.root / f"{TEMPORARY}work-{os.getpid()}"
         try:
+            with _written(folder):
+                folder.mkdir()
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
