@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -206,8 +207,9 @@ class DataFolder:
     @contextlib.contextmanager
     def work_folder(self) -> Iterator[Path]:
         """A folder for spills that is gone afterwards, whatever happens."""
-        # Named before it is made, so that a signal at any moment finds it to remove; the lock's holder is alone here.
-        folder = self.root / f"{TEMPORARY}work-{os.getpid()}"
+        # Named before it is made, so that a signal at any moment finds it to remove; no two runs of one process share a name,
+        # since what a worker keeps in memory of a run is kept by this folder.
+        folder = self.root / f"{TEMPORARY}work-{secrets.token_hex(8)}"
         try:
             with _written(folder):
                 folder.mkdir()
