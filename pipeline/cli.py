@@ -127,6 +127,38 @@ def check(dump: Path, plan: Path | None, as_json: bool) -> None:
 
 
 @shortlist.command()
+@click.argument("dumps", nargs=-1, type=click.Path(path_type=Path))
+@_WEEK
+@_DATA
+@_PLAN
+@click.option("--dry-run", is_flag=True, help="Fit and tell, but keep nothing.")
+@_JSON
+def train(dumps: tuple[Path, ...], week: str | None, data: Path, plan: Path | None, dry_run: bool, as_json: bool) -> None:
+    """Fit the return model to your own records: order lines and return reports of all dumps.
+
+    DUMPS are folders or files; without them every complete folder of dumps/ is read. Runs use the model from then on.
+
+    \b
+    Example: shortlist train --dry-run
+    """
+    from pipeline.train import TrainOptions
+    from pipeline.train import train as fit
+
+    def say(line: str) -> None:
+        if sys.stderr.isatty():
+            _answer(line, "stderr")
+
+    trained = fit(TrainOptions(data, dumps, week, plan, dry_run), say)
+    if as_json:
+        _answer_json({one.kind: {"sha256": one.digest, **one.card} for one in trained})
+        return
+    for one in trained:
+        _answer(one.lines)
+    if not dry_run:
+        _answer("kept; the next run uses it", "stderr")
+
+
+@shortlist.command()
 @click.argument("product_id")
 @_WEEK
 @_DATA

@@ -33,6 +33,12 @@ class PlanError(Refusal):
     label = "plan refused"
 
 
+class ModelError(PlanError):
+    """A fitted model in the data folder is old, foreign or damaged."""
+
+    label = "model refused"
+
+
 class DumpError(Refusal):
     """The dump cannot be taken as a whole: no known file, cut off, doubled header."""
 

@@ -59,7 +59,7 @@ def find_dump(data: store.DataFolder, dump: Path | None, week: str | None, sampl
         if asked is None and named is None:
             raise UsageError(f"{folder.name!r} names no week; add --week, for example --week 2026-W47")
         return dump, asked or named or "", False
-    found = _complete_dumps(data.dumps)
+    found = complete_dumps(data.dumps)
     if asked is not None:
         if asked not in found:
             if sample_if_empty and _is_empty(data) and (SAMPLE / asked).is_dir():
@@ -70,7 +70,7 @@ def find_dump(data: store.DataFolder, dump: Path | None, week: str | None, sampl
         newest = max(found)
         return found[newest], newest, False
     if sample_if_empty and _is_empty(data):
-        samples = _complete_dumps(SAMPLE)
+        samples = complete_dumps(SAMPLE)
         if samples:
             return samples[max(samples)], max(samples), True
     raise NothingToDo(
@@ -78,7 +78,7 @@ def find_dump(data: store.DataFolder, dump: Path | None, week: str | None, sampl
     )
 
 
-def _complete_dumps(folder: Path) -> dict[str, Path]:
+def complete_dumps(folder: Path) -> dict[str, Path]:
     """Week -> dump folder, for folders named by a week that hold files and none that is still being uploaded."""
     if not folder.is_dir():
         return {}
@@ -95,7 +95,7 @@ def _complete_dumps(folder: Path) -> dict[str, Path]:
 
 def _is_empty(data: store.DataFolder) -> bool:
     """Neither a dump nor a list of a real week: the sample may be shown."""
-    return not _complete_dumps(data.dumps) and all(_is_sample(data, week) for week in data.weeks())
+    return not complete_dumps(data.dumps) and all(_is_sample(data, week) for week in data.weeks())
 
 
 def _is_sample(data: store.DataFolder, week: str) -> bool:

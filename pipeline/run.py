@@ -24,6 +24,7 @@ from pipeline.fees import parse_schedules
 from pipeline.frames import to_arrow, to_frame
 from pipeline.ingest.containers import ENDINGS
 from pipeline.inputs import Inputs, find_dump, gather, run_id, versions
+from pipeline.models import NO_MODELS, load_models
 from pipeline.plan import Plan
 from pipeline.plan_check import check_plan
 from pipeline.publish.manifest import SCHEMA_VERSION, manifest_bytes, totals
@@ -101,7 +102,10 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
     clock = _Clock()
     top = options.top if options.top is not None else plan.list.top
     before = data.current(inputs.previous) if inputs.previous else None
-    own_id = run_id(inputs, plan, {"top": top, "strict": options.strict}, before.name if before else None)
+    # The sample is the same for everybody: no one's own model.
+    models = NO_MODELS if inputs.is_sample else load_models(data)
+    asked = {"top": top, "strict": options.strict}
+    own_id = run_id(inputs, plan, asked | {"models": dict(models.digests)}, before.name if before else None)
     current = data.current(inputs.week)
     if current is not None and current.name == own_id:
         return Result(data.manifest(inputs.week) or {}, current, is_new=False)
@@ -118,7 +122,7 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
         clock.lap("match")
         say(f"deciding in {buckets} buckets")
         as_of = sunday_of(inputs.week)
-        tasks = [DecideTask(b, buckets, work, gathered.spills, inputs.kept_history, plan, as_of) for b in range(buckets)]
+        tasks = [DecideTask(b, buckets, work, gathered.spills, inputs.kept_history, plan, as_of, models) for b in range(buckets)]
         decided = engine.run_all(pool, decide_task, tasks)
     clock.lap("decide")
 
@@ -133,7 +137,7 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
     write_unmatched(out, gathered.unmatched, metadata)
     clock.lap("write")
 
-    manifest = {"run_id": own_id, "options": {"top": top, "strict": options.strict}, "unmatched_offers": gathered.unmatched.num_rows}
+    manifest = {"run_id": own_id, "options": asked, "models": dict(models.digests), "unmatched_offers": gathered.unmatched.num_rows}
     manifest |= _manifest(inputs, plan, entries, lists, decided, before, out)
     manifest["timings"] = clock.timings(workers)
     store.keep_bytes(out / "run.json", manifest_bytes(manifest))

@@ -13,7 +13,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -282,6 +282,28 @@ class DataFolder:
         folder = self.root / "store" / "history"
         return sorted(path for path in folder.glob("*.parquet") if path.name.split(".")[0] < before) if folder.is_dir() else []
 
+    def commit_model(self, kind: str, name: str, files: Mapping[str, bytes]) -> Path:
+        """Keep a fitted model in a folder of its own that never changes, and point to it last; the same model is kept once."""
+        folder = self.root / "store" / "models" / kind
+        final, link = folder / name, folder / f"{TEMPORARY}current"
+        if not final.is_dir():
+            write_files(final, ((file, [content]) for file, content in files.items()))
+        with _written(folder):
+            link.unlink(missing_ok=True)
+            link.symlink_to(name)
+            link.replace(folder / "current")
+            _sync_folder(folder)
+        return final
+
+    def model(self, kind: str) -> Path | None:
+        """The folder of the model of this kind in force, or none."""
+        pointer = self.root / "store" / "models" / kind / "current"
+        if not pointer.is_symlink():
+            return None
+        # Only a folder beside the link counts: one that leads elsewhere is not followed.
+        target = pointer.parent / pointer.readlink().name
+        return target if target.is_dir() else None
+
     def manifest(self, week: str) -> dict[str, Any] | None:
         """`run.json` of the week's list in force, or none."""
         folder = self.current(week)
@@ -299,6 +321,12 @@ def keep_bytes(path: Path, content: bytes) -> None:
     """A small file inside a folder that is not yet committed."""
     with _written(path):
         path.write_bytes(content)
+
+
+def file_bytes(path: Path, limit: int) -> bytes:
+    """A small file of ours as bytes, never more than one byte above `limit`."""
+    with path.open("rb") as handle:
+        return handle.read(limit + 1)
 
 
 def file_digest(path: Path) -> tuple[int, str]:

@@ -297,6 +297,7 @@ DECISIONS = (
     _c("gate_net_margin", REAL, "fraction of the gate price"),
     *_money("max_purchase_cost_cny"),
     _c("return_class", TEXT),
+    _c("return_prior", TEXT, "", "configured (no model is trained) or fitted (by `shortlist train`)"),
     _c("return_prior_mean", REAL, "fraction"),
     _c("is_return_excess", FLAG),
     _c("own_sold_orders", WHOLE, "orders"),

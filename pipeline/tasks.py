@@ -24,6 +24,7 @@ from pipeline.fees import parse_schedules
 from pipeline.frames import to_arrow, to_frame
 from pipeline.ingest.dump import DumpFile, FileReport, ReadContext, read_file
 from pipeline.ingest.sources import Source, load_sources
+from pipeline.models import NO_MODELS, FittedModels
 from pipeline.plan import Plan, SourceFacts
 from pipeline.publish.ledger import publish_frame
 from pipeline.stages.categories import CategoryPolicy, compile_rules
@@ -140,6 +141,7 @@ class DecideTask:
     kept_history: tuple[Path, ...]
     plan: Plan
     as_of: dt.date
+    models: FittedModels = NO_MODELS
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,7 @@ class DecideAnswer:
 
 def decide_task(task: DecideTask) -> DecideAnswer:
     """Decide the products of one bucket and keep the answer as spills."""
-    facts = _facts(task.work, task.plan, task.as_of)
+    facts = _facts(task.work, task.plan, task.as_of, task.models)
     decided = decide(_bucket(task), facts)
     hashes = pa.array(product_hash(pa.array(decided.frame["product_id"], pa.string())))
     published = publish_frame(
@@ -222,21 +224,26 @@ def _bucket(task: DecideTask) -> Bucket:
 _FACTS: dict[Path, WeekFacts] = {}
 
 
-def _facts(work: Path, plan: Plan, as_of: dt.date) -> WeekFacts:
+def _facts(work: Path, plan: Plan, as_of: dt.date, models: FittedModels) -> WeekFacts:
     """What is the same for every bucket of a run, put together once in each process."""
     if work not in _FACTS:
         _FACTS.clear()
-        _FACTS[work] = _gathered(work, plan, as_of)
+        _FACTS[work] = _gathered(work, plan, as_of, models)
     return _FACTS[work]
 
 
-def _gathered(work: Path, plan: Plan, as_of: dt.date) -> WeekFacts:
-    configs = load_configs()
-    day = day_number(as_of)
+def category_policy(plan: Plan) -> CategoryPolicy:
+    """What the plan makes of each kind of goods, as the category gate takes it."""
     policy = plan.categories.model_dump()
     policy.pop("blocked_brands")
     policy["authorised_brands"] = frozenset(policy["authorised_brands"])
     policy["known_brands"] = frozenset(policy["known_brands"])
+    return CategoryPolicy(**policy)
+
+
+def _gathered(work: Path, plan: Plan, as_of: dt.date, models: FittedModels) -> WeekFacts:
+    configs = load_configs()
+    day = day_number(as_of)
     return WeekFacts(
         as_of=day,
         plan=plan,
@@ -245,8 +252,9 @@ def _gathered(work: Path, plan: Plan, as_of: dt.date) -> WeekFacts:
         digits=configs.digits,
         rates=Rates.on(plan.exchange_rates, day),
         category_rules=compile_rules(configs.category_tables),
-        category_policy=CategoryPolicy(**policy),
+        category_policy=category_policy(plan),
         decisions=to_frame(store.read_parquet(work / "facts-decisions.parquet")),
         listed=to_frame(store.read_parquet(work / "facts-listed.parquet")),
         lateness=to_frame(store.read_parquet(work / "facts-lateness.parquet")),
+        models=models,
     )

@@ -15,6 +15,7 @@ import pyarrow as pa
 from pipeline.config import Marketplace
 from pipeline.fees import FeeSchedule
 from pipeline.frames import conform
+from pipeline.models import NO_MODELS, FittedModels
 from pipeline.plan import Plan
 from pipeline.stages import verdicts
 from pipeline.stages.candidates import one_row_per_product
@@ -51,6 +52,7 @@ class WeekFacts:
     decisions: pd.DataFrame
     listed: pd.DataFrame
     lateness: pd.DataFrame
+    models: FittedModels = NO_MODELS
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
     plan, as_of = facts.plan, facts.as_of
     orders = order_facts(bucket.orders, as_of, plan.returns.window_days, plan.rules.fba_window_days)
     merged = one_row_per_product(bucket.candidates)
-    frame = _with_ordered_products(merged.candidates, orders.candidates)
+    frame = with_ordered_products(merged.candidates, orders.candidates)
     told_prices, repeated_prices = without_repeats(bucket.price_history)
     returns, repeated_returns = without_repeats(bucket.returns)
     history, superseded = one_price_a_day(told_prices, orders.history)
@@ -106,7 +108,7 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
     frame = _added(frame, pd.DataFrame({"is_pack_suspect": packs_differ(frame["title"], frame["offer_title"], frame["pack_quantity"])}))
     counts = own_counts(frame, orders.counts, period_counts(returns, as_of, plan.returns.window_days))
     frame = _added(frame, counts)
-    frame = _added(frame, return_risk(frame, counts, plan.returns))
+    frame = _added(frame, return_risk(frame, counts, plan.returns, facts.models.returns))
     frame = _added(frame, unit_economics(frame, prices, facts.schedules, plan, facts.rates, facts.digits))
     frame = _added(frame, supplier_lateness(frame["supplier_id"], facts.lateness, plan.rules))
     frame = _added(frame, score(frame, plan.score))
@@ -154,7 +156,7 @@ def with_earlier_weeks(history: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFram
     return told.drop_duplicates([*KEY, "date"])[_PRICE].reset_index(drop=True)
 
 
-def _with_ordered_products(candidates: pd.DataFrame, ordered: pd.DataFrame) -> pd.DataFrame:
+def with_ordered_products(candidates: pd.DataFrame, ordered: pd.DataFrame) -> pd.DataFrame:
     """Candidates of the dump, and those that only order lines name."""
     known = pd.MultiIndex.from_frame(candidates[KEY])
     unknown = known.get_indexer(pd.MultiIndex.from_frame(ordered[KEY])) < 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,7 @@ class Match:
         return [code for sign in self.currencies.values() if len(SIGNS[sign]) == 1 for code in SIGNS[sign]]
 
 
+@functools.lru_cache(maxsize=1 << 16)  # every header is held against every name of every source
 def fold(name: str) -> str:
     """One spelling for all spellings of a header: no case, no emoji, `: ` for ` - `, single blanks, NFKC."""
     text = unicodedata.normalize("NFKC", name.replace("\ufeff", "")).replace(" - ", ": ")

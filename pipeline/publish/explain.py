@@ -121,10 +121,11 @@ def explained_text(told: Mapping[str, Any], ranks: Mapping[str, int | None]) -> 
         f"  margin held {_share(row.get('margin_held_share'))} of the last 90 days, holds {_share(row.get('margin_hold_probability'))} "
         f"of the next 28 (forecast)"
     )
-    measured = f"{row['return_orders']} mature orders" if row.get("return_orders") else "not measured, category prior"
+    measured = f"{row['return_orders']} mature orders" if row.get("return_orders") else "not measured"
     lines.append(
         f"  returns: {_share(row.get('return_rate'))} (90 %: {_share(row.get('return_rate_low'))} .. "
-        f"{_share(row.get('return_rate_high'))}), evidence {row.get('return_evidence', '')}, {measured}"
+        f"{_share(row.get('return_rate_high'))}), evidence {row.get('return_evidence', '')}, "
+        f"{measured}, {row.get('return_prior', '')} prior"
     )
     backups = ", ".join(row.get("backup_suppliers", [])) or "none"
     lines.append(

@@ -1,0 +1,252 @@
+"""`shortlist train`: fit models to the seller's own records and keep them in the data folder, each with its card.
+
+What is read is every dump of the data folder (or those that are named): order lines, return reports, and the candidates that tell
+class and price. Nothing here knows a clock: the newest week's Sunday is the day.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline import engine, store
+from pipeline.calendar import checked_week, day_number, sunday_of, week_of
+from pipeline.config import load_configs, load_plan
+from pipeline.errors import DumpError, NothingToDo, UsageError
+from pipeline.frames import days, text, to_frame, whole
+from pipeline.ingest.files import list_dump
+from pipeline.inputs import complete_dumps
+from pipeline.models import Trained, keep_model, packed
+from pipeline.plan import Plan
+from pipeline.plan_check import check_plan
+from pipeline.stages.candidates import one_row_per_product
+from pipeline.stages.categories import classify, compile_rules
+from pipeline.stages.orders import order_facts
+from pipeline.stages.records import own_counts, period_counts
+from pipeline.stages.repeats import without_repeats
+from pipeline.stages.return_model import ReturnCounts, fit_returns
+from pipeline.stages.return_training import FOLDS, Later, held_out, training_lines, unseen_products
+from pipeline.stages.returns import configured_priors, counted_evidence
+from pipeline.tasks import ReadTask, category_policy, product_hash, read_context, read_task, spilled
+from pipeline.week import with_ordered_products
+
+KEY = ["marketplace", "product_id"]
+PRODUCTS_MIN = 5
+_EARLIER_SHARE = 0.7  # of the mature orders: before the cut
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What the command was asked."""
+
+    data: Path
+    dumps: tuple[Path, ...] = ()
+    week: str | None = None
+    plan: Path | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Records:
+    """The seller's records over all dumps, in the columns of `tables`, and one candidate row per product that has any."""
+
+    candidates: pd.DataFrame
+    orders: pd.DataFrame
+    returns: pd.DataFrame
+    as_of: int
+    files: tuple[tuple[str, str], ...]  # name and SHA-256 of every file that was read
+
+
+def train(options: TrainOptions, say: Say = lambda line: None) -> list[Trained]:
+    """Fit every model that the records allow, and keep them unless it is a dry run.
+
+    Raises
+    ------
+    NothingToDo
+        No dump, or fewer than five products with mature orders.
+    Refusal
+        As a run refuses a dump or a plan.
+    """
+    plan = load_plan(options.plan)
+    check_plan(plan)
+    data = store.DataFolder(options.data)
+    dumps, week = _dumps(data, options)
+    if options.dry_run:
+        with store.scratch_folder() as work:
+            return [train_returns(gather_records(dumps, week, plan, work, say), plan)]
+    with data.lock():
+        data.sweep()
+        with data.work_folder() as work:
+            trained = [train_returns(gather_records(dumps, week, plan, work, say), plan)]
+        for one in trained:
+            keep_model(data, one)
+    return trained
+
+
+def _dumps(data: store.DataFolder, options: TrainOptions) -> tuple[list[Path], str]:
+    """The dumps to read, newest first, and the week that closes them."""
+    last = checked_week(options.week) if options.week else None
+    if options.dumps:
+        named = [(week_of((path if path.is_dir() else path.parent).resolve().name), path) for path in options.dumps]
+        for week, path in named:
+            if not path.exists():
+                raise DumpError(f"{path}: not there; name folders or files that hold records")
+            if week is None and last is None:
+                raise UsageError(f"{path} names no week; add --week, for example --week 2026-W47")
+        found = [(week or last or "", path) for week, path in named]
+    else:
+        found = list(complete_dumps(data.dumps).items())
+    found = sorted(((week, path) for week, path in found if last is None or week <= last), reverse=True)
+    if not found:
+        raise NothingToDo(f"no complete dump in {data.dumps} to learn from; put one there, or name a folder")
+    return [path for _, path in found], last or found[0][0]
+
+
+def gather_records(dumps: Sequence[Path], week: str, plan: Plan, work: Path, say: Say = lambda line: None) -> Records:
+    """Read the dumps, newest first; a product's candidate row is that of the newest dump that holds it."""
+    context = read_context(plan)
+    orders, returns, candidates, files = [], [], [], []
+    with engine.executor(1) as pool:
+        for place, dump in enumerate(dumps):
+            say(f"reading {dump}")
+            folder = work / f"dump-{place:05d}"
+            store.make_folder(folder)
+            named = list_dump(dump)
+            answers = engine.run_all(pool, read_task, [ReadTask(file, at, context, folder, 1) for at, file in enumerate(named)])
+            files += [(f"{dump.name}/{file.name}", answer.report.sha256) for file, answer in zip(named, answers, strict=True)]
+            spills = [spill for answer in answers for spill in answer.spills]
+            orders.append(_marked(spilled(spills, "orders"), dump.name))
+            returns.append(_marked(spilled(spills, "returns"), dump.name))
+            candidates.append(spilled(spills, "candidates"))
+    return Records(
+        candidates=_newest_rows(candidates, orders, returns),
+        orders=to_frame(pa.concat_tables(orders)),
+        returns=without_repeats(to_frame(pa.concat_tables(returns)))[0],
+        as_of=day_number(sunday_of(week)),
+        files=tuple(files),
+    )
+
+
+def _marked(table: pa.Table, dump: str) -> pa.Table:
+    """Files of different dumps may have the same name: told apart, so that repeats inside one file stay what they are."""
+    named = pa.array([f"{dump}/{file}" for file in table["file"].to_pylist()], pa.string())
+    return table.set_column(table.column_names.index("file"), table.schema.field("file"), named)
+
+
+def _newest_rows(candidates: Sequence[pa.Table], orders: Sequence[pa.Table], returns: Sequence[pa.Table]) -> pd.DataFrame:
+    recorded = {product for table in (*orders, *returns) for product in table["product_id"].unique().to_pylist()}
+    wanted = pa.array(sorted(recorded), pa.string())
+    parts = []
+    for table in candidates:
+        has_counts = pa.compute.and_(pa.compute.is_valid(table["sold_orders"]), pa.compute.is_valid(table["returned_orders"]))
+        kept = table.filter(pa.compute.or_(pa.compute.is_in(table["product_id"], value_set=wanted), has_counts))
+        parts.append(one_row_per_product(to_frame(kept)).candidates)
+    return pd.concat(parts, ignore_index=True).drop_duplicates(KEY, keep="first").reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Products with records: what the model is fitted to now, what was known at the cut, and what came after it."""
+
+    products: pd.DataFrame
+    now: ReturnCounts
+    at_cut: ReturnCounts
+    later: Later
+    configured_strength: np.ndarray
+    cut: int
+
+
+def train_returns(records: Records, plan: Plan) -> Trained:
+    """Fit the return prior to these records; raises `NothingToDo` for fewer than five products with mature orders."""
+    table = _training_table(records, plan)
+    sold = table.now.orders > 0
+    if sold.sum() < PRODUCTS_MIN:
+        raise NothingToDo(
+            f"{sold.sum()} products with orders older than {plan.returns.window_days} days; wanted at least {PRODUCTS_MIN}: "
+            "put your order lines or return reports into the dump"
+        )
+    model = fit_returns(table.now)
+    folds = product_hash(pa.array(table.products["product_id"], pa.string())) % FOLDS
+    first, last = _span(records, plan.returns.window_days)
+    card: dict[str, Any] = {
+        "data": {
+            "products": int(sold.sum()),
+            "orders": int(table.now.orders.sum()),
+            "returned": int(table.now.returned.sum()),
+            "from": str(first),
+            "to": str(last),
+            "cut": str(_date(table.cut)),
+            "window_days": plan.returns.window_days,
+            "classes": {str(k): int(v) for k, v in pd.Series(table.now.classes[sold]).value_counts().sort_index().items()},
+            "files": [{"name": name, "sha256": digest} for name, digest in records.files],
+        },
+        "model": {"strength": float(np.exp(model.log_strength)), "slope": model.slope, "shift": model.shift},
+        "unseen_products": unseen_products(table.now, folds, table.configured_strength),
+        "later_orders": held_out(table.at_cut, table.later, table.configured_strength, plan.returns.evidence_discount),
+    }
+    return Trained("returns", packed("returns", model), card, training_lines(card))
+
+
+def _training_table(records: Records, plan: Plan) -> _Table:
+    window = plan.returns.window_days
+    facts = order_facts(records.orders, records.as_of, window, plan.rules.fba_window_days)
+    products = with_ordered_products(records.candidates, facts.candidates)
+    rules = compile_rules(load_configs().category_tables)
+    told = classify(products, rules, category_policy(plan))
+    products = products.assign(return_class=told["return_class"].to_numpy())
+    classes, mean, strength = configured_priors(products, plan.returns)
+    price, known = whole(products, "price_cents")
+
+    def counts(as_of: int, *, undated: bool) -> ReturnCounts:
+        from_orders = facts.counts if as_of == records.as_of else order_facts(records.orders, as_of, window, 1).counts
+        own = own_counts(products, from_orders, period_counts(records.returns, as_of, window))
+        evidence = counted_evidence(products, own)
+        used = evidence.is_own | (undated & (evidence.sold > 0))
+        return ReturnCounts(
+            orders=np.where(used, evidence.sold, 0),
+            returned=np.where(used, evidence.returned, 0),
+            classes=classes,
+            configured_mean=mean,
+            price_cents=np.where(known, price, 0),
+            currency=text(products, "currency"),
+        )
+
+    now, dated = counts(records.as_of, undated=True), counts(records.as_of, undated=False)
+    cut = _cut(records, window)
+    at_cut = counts(cut, undated=False)
+    after = np.maximum(dated.orders - at_cut.orders, 0)
+    later = Later(after, np.clip(dated.returned - at_cut.returned, 0, after))
+    return _Table(products, now, at_cut, later, strength, cut)
+
+
+def _mature_days(records: Records, window_days: int) -> np.ndarray:
+    """The day of every mature order, sorted: of order lines the sale's, of return reports the period's last, as often as sold."""
+    sold = np.floor_divide(records.orders["ordered_at"].astype("int64[pyarrow]").to_numpy(dtype=np.int64), 86_400)
+    sold = sold[~records.orders["is_return"].fillna(False).to_numpy(dtype=bool)]
+    ends = np.repeat(days(records.returns, "period_end")[0], whole(records.returns, "sold_orders")[0])
+    every = np.sort(np.concatenate([sold, ends]))
+    return every[every < records.as_of - window_days]
+
+
+def _cut(records: Records, window_days: int) -> int:
+    """The day at which seven in ten of today's mature orders were mature."""
+    mature = _mature_days(records, window_days)
+    return int(mature[int(_EARLIER_SHARE * (len(mature) - 1))]) + window_days + 1 if len(mature) else records.as_of
+
+
+def _span(records: Records, window_days: int) -> tuple[dt.date | str, dt.date | str]:
+    mature = _mature_days(records, window_days)
+    return (_date(int(mature[0])), _date(int(mature[-1]))) if len(mature) else ("", "")
+
+
+def _date(day: int) -> dt.date:
+    return dt.date(1970, 1, 1) + dt.timedelta(days=day)
