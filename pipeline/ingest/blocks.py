@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -45,7 +45,8 @@ class Start:
 class Block:
     """Whole lines as UTF-8; `ends` are the places of their LF, `starts` where each line begins in the file as it stands.
 
-    `broken` marks the lines whose bytes are not of the file's encoding; `is_open` says that the last line had no end.
+    `broken` marks the lines whose bytes are not of the file's encoding; `is_open` says that the last line had no end; `faults` are
+    lines that their container found wrong (line from 0 -> kind).
     """
 
     data: bytes
@@ -54,6 +55,7 @@ class Block:
     ends: np.ndarray
     broken: np.ndarray | None
     is_open: bool
+    faults: Mapping[int, str] = field(default_factory=dict)
 
     def cut(self, line: int) -> tuple[Block, Block]:
         """The lines before one, and the rest."""

@@ -8,10 +8,11 @@ from pipeline.errors import DumpError
 from pipeline.ingest.aside import mask
 from pipeline.ingest.blocks import read_lines
 from pipeline.ingest.files import DumpFile, list_dump
-from pipeline.ingest.header import header_names, read_header
 from pipeline.ingest.lines import Grammar
+from pipeline.ingest.opening import header_names, read_header
 from pipeline.ingest.places import ReadContext
 from pipeline.ingest.reading import FileReading
+from pipeline.ingest.records import records_at
 from pipeline.ingest.report import Description, FileReport
 from pipeline.ingest.sources import Source
 
@@ -38,7 +39,11 @@ def raw_records(file: DumpFile, source: Source, offsets: Sequence[int], context:
     """
     header = read_header(file, (source,), context)
     record = Grammar(header.separator, len(header.match.header)).record
-    lines = [line.encode("utf-8", errors="replace") for line in read_lines(file.path, offsets, header.encoding, header.opening.is_cr)]
+    if header.records:
+        lines = records_at(header.records(frozenset()), offsets)
+    else:
+        texts = read_lines(file.path, offsets, header.encoding, header.opening.is_cr)
+        lines = [line.encode("utf-8", errors="replace") for line in texts]
     return [mask(line, header.match.personal, header.separator, bool(record.fullmatch(line))) for line in lines]
 
 
@@ -48,15 +53,8 @@ def describe(file: DumpFile, sources: Sequence[Source], context: ReadContext) ->
         header = read_header(file, sources, context)
         FileReading(file, header, context)
     except DumpError as error:
-        return Description(file.name, _names(file), problem=str(error.args[0]))
+        return Description(file.name, header_names(file), problem=str(error.args[0]))
     match = header.match
     return Description(
         file.name, match.header, match.source.name, match.source.table, header.encoding, header.fields(), match.unused
     )  # fmt: skip
-
-
-def _names(file: DumpFile) -> tuple[str, ...]:
-    try:
-        return header_names(file)
-    except DumpError:  # a container that cannot be opened has no first line
-        return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import DumpError, PlanError
@@ -13,6 +13,7 @@ from pipeline.ingest.files import DumpFile
 from pipeline.ingest.lines import JOINED_LINES
 from pipeline.ingest.places import ReadContext
 from pipeline.ingest.recognise import Match, recognise
+from pipeline.ingest.records import RecordReader
 from pipeline.ingest.sources import Source, is_codec
 
 _HEAD_BYTES = 1 << 20
@@ -22,7 +23,8 @@ _HEAD_BYTES = 1 << 20
 class Header:
     """A file whose header is understood: `skip` bytes hold it (and the byte order mark), over `lines` physical lines.
 
-    `blank` lines stand before it; `is_whole` says that a line end follows it.
+    `blank` lines stand before it; `is_whole` says that a line end follows it. `records`, of a file that is no text, makes the reader of
+    its records, told the columns that are read; `notes` are for whoever looks at the file.
     """
 
     match: Match
@@ -33,6 +35,8 @@ class Header:
     lines: int
     blank: int
     is_whole: bool
+    records: Callable[[frozenset[int]], RecordReader] | None = None
+    notes: tuple[str, ...] = ()
 
     def fields(self) -> dict[str, str]:
         """Each field with the headers that fill it."""
@@ -53,8 +57,8 @@ class _First:
     is_whole: bool
 
 
-def read_header(file: DumpFile, sources: Sequence[Source], context: ReadContext) -> Header:
-    """Open a file as far as its header.
+def read_text_header(file: DumpFile, sources: Sequence[Source], context: ReadContext) -> Header:
+    """Open a file of text as far as its header.
 
     Raises
     ------
@@ -93,8 +97,8 @@ def _recognised(file: DumpFile, opening: Opening, sources: Sequence[Source], con
     raise first_error
 
 
-def header_names(file: DumpFile) -> tuple[str, ...]:
-    """The names in a file's first line as well as they can be told, for a file that no source knows."""
+def text_header_names(file: DumpFile) -> tuple[str, ...]:
+    """The names in a file's first line as well as they can be told, for a file of text that no source knows."""
     opening = open_file(file.path, file.name, _HEAD_BYTES)
     codec = opening.encoding or "utf-8"
     text = opening.head[: 1 << 16].decode(codec, errors="replace").replace("\r\n", "\n").replace("\r", "\n")

@@ -23,6 +23,8 @@ MESSAGES = {
     "width": "as many cells as the header has",
     "control": "no NUL byte, no carriage return and no byte order mark inside a line",
     "encoding": "text in the file's encoding",
+    "formula": "a value in every cell that is read, not an error or a formula whose result was not saved",
+    "json": "an object whose values are plain where a column takes them, each name once",
     "second_header": "a record, not the header once more",
 }
 
@@ -94,6 +96,7 @@ def split(
     lengths = np.diff(ends, prepend=-1) - 1
     blank = (lengths == 0) | ((lengths == 1) & (bytes_[ends - 1] == _CR))
     refused: dict[int, str] = dict.fromkeys(np.flatnonzero(_controls(block, bytes_)).tolist(), "control")
+    refused |= block.faults
     if block.broken is not None:
         refused |= dict.fromkeys(np.flatnonzero(block.broken).tolist(), "encoding")
     quotes = np.flatnonzero(bytes_ == _QUOTE) if b'"' in block.data else np.zeros(0, np.int64)

@@ -22,6 +22,7 @@ from pipeline.ingest.files import DumpFile, path_values
 from pipeline.ingest.header import Header, encodings
 from pipeline.ingest.lines import MESSAGES, Grammar, Lines, split
 from pipeline.ingest.places import ReadContext
+from pipeline.ingest.records import RecordReader
 from pipeline.ingest.report import FileReport
 from pipeline.ingest.sidecars import check_rows, check_sum
 
@@ -57,7 +58,7 @@ class FileReading:
         self._softened: Counter[str] = Counter()
         self.report = FileReport(
             file.name, self.source.name, self.source.table, header.encoding, header.separator, header=header.lines,
-            blank=header.blank, columns=header.fields(), unused=list(self.match.unused),
+            blank=header.blank, columns=header.fields(), unused=list(self.match.unused), warnings=list(header.notes),
         )  # fmt: skip
 
     def tables(self) -> Iterator[tuple[str, pa.Table]]:
@@ -114,15 +115,16 @@ class FileReading:
 
     def _split(self, block: Block, is_last: bool) -> tuple[Lines, Block | None, pa.Table]:
         """First without counting cells: the parser does that too, and complains; only then every line is measured."""
+        is_records = self.header.records is not None  # their line ends are told by the block: a cell may hold others
         lines, rest = split(block, self.grammar, self._fits, False, is_last)
         try:
-            table = self._parse(lines.text(), False)
+            table = self._parse(lines.text(), is_records)
             if table.num_rows == int(lines.kept.sum()):
                 return lines, rest, table
         except pa.ArrowInvalid:  # a line of another width: not lost, but measured line by line below
             pass
         lines, rest = split(block, self.grammar, self._fits, True, is_last)
-        return lines, rest, self._parse(lines.text(), False)
+        return lines, rest, self._parse(lines.text(), is_records)
 
     def _parse(self, text: bytes, has_line_ends: bool) -> pa.Table:
         names = [f"c{place}" for place in range(self.grammar.width)]
@@ -225,15 +227,17 @@ class FileReading:
         exact = {int(self.converter.places.exact[place]) for place in named if place >= 0} - {-1}
         return exact.pop() if len(exact) == 1 else -1
 
-    def _reader(self) -> BlockReader:
+    def _reader(self) -> BlockReader | RecordReader:
         header = self.header
+        if header.records:
+            return header.records(frozenset(self.converter.types()))
         start = Start(header.opening, header.encoding, header.skip, header.lines + header.blank)
         return BlockReader(self.file.path, self.file.name, start)
 
     def _cut_off(self) -> DumpError:
         return DumpError(f"{self.file.name}: cut off, the last line has no end; wait for the upload to finish, then run again")
 
-    def _finish(self, reader: BlockReader, total: int) -> None:
+    def _finish(self, reader: BlockReader | RecordReader, total: int) -> None:
         report = self.report
         report.size, report.sha256, report.lines = reader.size, reader.sha256, total
         check_sum(self.file.name, self.file.promise, reader.sha256)

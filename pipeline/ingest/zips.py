@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 from pipeline.errors import DumpError
 
-# A directory of one member, and of what a Mac puts beside it; 65,535 entries would take seconds to read.
-_ENTRIES, _DIRECTORY_BYTES = 64, 1 << 20
+# A directory of one member, and of what a Mac puts beside it (a workbook has some dozens); 65,535 entries would take seconds to read.
+_ENTRIES, _WORKBOOK_ENTRIES, _DIRECTORY_BYTES = 64, 4_096, 1 << 20
 _END = struct.Struct("<4s4H2LH")
 _LOCAL = struct.Struct("<4s5H3L2H")
 
@@ -40,16 +40,9 @@ def only_member(stream: BinaryIO, name: str) -> Member:
     ------
     DumpError
         The directory is damaged, or holds anything but one plain file: none or several, a link, a name that leaves its folder, a
-        spreadsheet, a password, a method that is not read.
+        password, a method that is not read.
     """
-    _look_at_end(stream, name)
-    try:
-        with zipfile.ZipFile(stream) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, struct.error):
-        raise _damaged(name) from None
-    if any(entry.filename == "[Content_Types].xml" for entry in entries):
-        raise DumpError(f"{name}: an Office file; save it as CSV (UTF-8) and send that")
+    entries = directory(stream, name)
     for entry in entries:
         if _leaves(entry.filename):
             raise DumpError(f"{name}: holds a name that leaves its folder; pack the file again")
@@ -60,6 +53,16 @@ def only_member(stream: BinaryIO, name: str) -> Member:
     if len(files) != 1:
         raise DumpError(f"{name}: holds {len(files)} files, wanted one; send each in a .zip of its own")
     return _located(stream, files[0], name)
+
+
+def directory(stream: BinaryIO, name: str, many: bool = False) -> list[zipfile.ZipInfo]:
+    """What a zip file says that it holds; raises `DumpError` when that is damaged, or more entries than one file or a workbook needs."""
+    _look_at_end(stream, name, _WORKBOOK_ENTRIES if many else _ENTRIES)
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            return archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError, struct.error):
+        raise _damaged(name) from None
 
 
 def _located(stream: BinaryIO, entry: zipfile.ZipInfo, name: str) -> Member:
@@ -82,7 +85,7 @@ def _located(stream: BinaryIO, entry: zipfile.ZipInfo, name: str) -> Member:
     return Member(start, entry.compress_size, entry.file_size, entry.CRC, is_deflated)
 
 
-def _look_at_end(stream: BinaryIO, name: str) -> None:
+def _look_at_end(stream: BinaryIO, name: str, most: int) -> None:
     """Refuse a directory that would take long to read, before it is read."""
     size = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, size - (1 << 16) - _END.size))
@@ -91,7 +94,7 @@ def _look_at_end(stream: BinaryIO, name: str) -> None:
     if place < 0 or len(tail) - place < _END.size:
         raise _damaged(name)
     _, _, _, _, entries, directory_bytes, _, _ = _END.unpack_from(tail, place)
-    if entries > _ENTRIES or directory_bytes > _DIRECTORY_BYTES:
+    if entries > most or directory_bytes > _DIRECTORY_BYTES:
         raise DumpError(f"{name}: holds {entries:,} files, wanted one; send each in a .zip of its own")
 
 

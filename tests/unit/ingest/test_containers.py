@@ -144,7 +144,7 @@ REFUSED = {
     "a root": (packed_zip(("/tmp/dump.csv", TEXT)), "leaves its folder"),
     "a drive": (packed_zip(("C:dump.csv", TEXT)), "leaves its folder"),
     "a link": (packed_zip((link(), b"/etc/hostname")), "holds a link"),
-    "a spreadsheet": (packed_zip(("[Content_Types].xml", b"x"), ("xl/workbook.xml", b"x")), "an Office file; save it as CSV"),
+    "a spreadsheet": (packed_zip(("[Content_Types].xml", b"x"), ("xl/workbook.xml", b"x")), "workbook"),
     "another method": (packed_zip(("dump.csv", TEXT), method=zipfile.ZIP_LZMA), "a method that is not read"),
     "a zip in a zip": (one_zip(one_zip(TEXT)), "a container inside a container"),
     "a gz in a zip": (packed_zip(("dump.csv.gz", gz(TEXT)), method=zipfile.ZIP_STORED), "a container inside a container"),

@@ -1,0 +1,34 @@
+"""What a file is, text, workbook or JSON, and its header, recognised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.errors import DumpError
+from pipeline.ingest.files import DumpFile
+from pipeline.ingest.header import Header, read_text_header, text_header_names
+from pipeline.ingest.places import ReadContext
+from pipeline.ingest.sheet_header import read_sheet_header, sheet_header_names
+from pipeline.ingest.sources import Source
+from pipeline.ingest.workbooks import is_workbook
+
+
+def read_header(file: DumpFile, sources: Sequence[Source], context: ReadContext) -> Header:
+    """Open a file as far as its header.
+
+    Raises
+    ------
+    DumpError
+        The file is empty, cannot be opened, is of an encoding that nobody declared, or of no known source.
+    """
+    if is_workbook(file.path, file.name):
+        return read_sheet_header(file, sources, context)
+    return read_text_header(file, sources, context)
+
+
+def header_names(file: DumpFile) -> tuple[str, ...]:
+    """The names of a file's columns as well as they can be told, for a file that no source knows; none where it cannot be opened."""
+    try:
+        return sheet_header_names(file) if is_workbook(file.path, file.name) else text_header_names(file)
+    except DumpError:
+        return ()
