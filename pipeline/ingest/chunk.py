@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
+from pipeline.ingest.history import History
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -22,7 +24,7 @@ class Chunk:
     """Typed columns of n rows, and for each row the number of its fault in `faults` (-1: none).
 
     `codes` holds the number of the row's non-product code in `code_names` (-1: it is a product), `suspects` the rows that may
-    be no record at all (their key is empty).
+    be no record at all (their key is empty), `history` the price history that the rows hold beside their own facts.
     """
 
     columns: dict[str, pa.Array]
@@ -34,6 +36,7 @@ class Chunk:
     faults: list[Fault] = field(default_factory=list)
     softened: dict[str, int] = field(default_factory=dict)
     named: set[int] = field(default_factory=set)
+    history: History | None = None
 
     def fail(self, wrong: np.ndarray, fault: Fault) -> None:
         """Note a fault for rows that have none yet."""

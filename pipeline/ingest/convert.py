@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,9 @@ from pipeline import tables
 from pipeline.errors import DumpError
 from pipeline.ingest.cells import Cells, clean, column_cells, drop_missing, matches, trim
 from pipeline.ingest.chunk import Chunk, Fault
+from pipeline.ingest.files import path_values
+from pipeline.ingest.history import WANTED as HISTORY_WANTED
+from pipeline.ingest.history import on_day, path_day, read_steps, step_places
 from pipeline.ingest.money import NAMES, minor_units, parse_money
 from pipeline.ingest.numbers import NumberForm
 from pipeline.ingest.places import Places, ReadContext
@@ -50,7 +54,18 @@ class Converter:
         self.is_keyed = self.source.table not in _ANY_MARKET and self.has_market
         # The currency that the whole file names, for the cells that name none; found before the first chunk.
         self.file_currency = -1
+        self.steps = step_places(match)
+        self.day = self._path_day()
         self._refuse_currencies()
+
+    def _path_day(self) -> date | None:
+        rule = self.source.history
+        if not rule or not rule.path:
+            return None
+        day = path_day(path_values({"day": rule.path}, self.file)["day"], rule.format)
+        if day is None:
+            raise DumpError(f"{self.file}: its path names no day of the form {rule.format}; rename its folder")
+        return day
 
     def _refuse_currencies(self) -> None:
         stated = [self.constants["currency"]] if "currency" in self.constants else []
@@ -74,7 +89,7 @@ class Converter:
                     types[place] = pa.string()
                 else:
                     types.setdefault(place, pa.dictionary(pa.int32(), pa.string()))
-        return types
+        return types | {place: pa.string() for place, _ in self.steps}
 
     def convert(self, table: pa.Table) -> Chunk:
         """Parse every mapped column of a table of text (columns named `c0`, `c1` ... by header position)."""
@@ -90,6 +105,7 @@ class Converter:
         self._currencies(raw, chunk, money)
         self._signs(chunk)
         self._filled(chunk)
+        self._histories(raw, chunk)
         return chunk
 
     # -- what a row is -------------------------------------------------------------------------------------------------
@@ -233,7 +249,9 @@ class Converter:
             return None
         cells, _ = self._cells(name, raw)
         look = self.places.market if name == "marketplace" else self.places.currency
-        texts = cells.values.to_pylist()
+        rule = self.source.columns[name]
+        spelt = {spelling: code for code, spellings in rule.choices.items() for spelling in spellings}
+        texts = [spelt.get(text, text) for text in cells.values.to_pylist()]
         codes = np.array([-1 if text is None else look(text) for text in texts], np.int32)
         unknown = np.array([text is not None for text in texts], bool) & (codes < 0)
         if unknown.any():
@@ -265,7 +283,7 @@ class Converter:
         if rule.kind == "cost":
             amounts, null = part.amounts, part.null
         else:
-            digits = np.array(2) if rule.hundredths else self.places.digits[currency]
+            digits = np.array(2 if rule.hundredths else 0) if rule.hundredths or rule.minor else self.places.digits[currency]
             amounts, exact = minor_units(part.amounts, digits, rule.round)
             wrong = ~exact & ~part.null
             null = part.null
@@ -289,6 +307,14 @@ class Converter:
             wrong = pc.and_(below, pc.invert(pc.fill_null(back, False))).to_numpy(zero_copy_only=False)
             chunk.fail(wrong, Fault(self._header(name), "value", "a quantity above zero, or a line marked as a return"))
             chunk.columns[self.targets[name]] = pc.abs(size)
+
+    def _histories(self, raw: dict[int, Cells], chunk: Chunk) -> None:
+        if self.day:
+            chunk.history = on_day(self.day, chunk.columns["price_cents"])
+        if self.steps:
+            texts = [raw[place].rows().to_pylist() for place, _ in self.steps]
+            chunk.history, wrong = read_steps(texts, [stride for _, stride in self.steps])
+            chunk.fail(wrong, Fault(self.match.header[self.steps[0][0]], "value", HISTORY_WANTED))
 
     def _filled(self, chunk: Chunk) -> None:
         for name, rule in self.source.columns.items():

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pipeline.errors import DumpError
 from pipeline.ingest.files import DumpFile
 from pipeline.ingest.header import Header, read_text_header, text_header_names
+from pipeline.ingest.json_header import is_json, json_names, read_json_header
 from pipeline.ingest.places import ReadContext
 from pipeline.ingest.sheet_header import read_sheet_header, sheet_header_names
 from pipeline.ingest.sources import Source
@@ -23,12 +24,16 @@ def read_header(file: DumpFile, sources: Sequence[Source], context: ReadContext)
     """
     if is_workbook(file.path, file.name):
         return read_sheet_header(file, sources, context)
+    if is_json(file):
+        return read_json_header(file, sources, context)
     return read_text_header(file, sources, context)
 
 
 def header_names(file: DumpFile) -> tuple[str, ...]:
     """The names of a file's columns as well as they can be told, for a file that no source knows; none where it cannot be opened."""
     try:
-        return sheet_header_names(file) if is_workbook(file.path, file.name) else text_header_names(file)
+        if is_workbook(file.path, file.name):
+            return sheet_header_names(file)
+        return json_names(file) if is_json(file) else text_header_names(file)
     except DumpError:
         return ()

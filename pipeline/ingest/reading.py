@@ -20,6 +20,7 @@ from pipeline.ingest.chunk import Chunk, Fault
 from pipeline.ingest.convert import Converter
 from pipeline.ingest.files import DumpFile, path_values
 from pipeline.ingest.header import Header, encodings
+from pipeline.ingest.history import SCHEMA as HISTORY_SCHEMA
 from pipeline.ingest.lines import MESSAGES, Grammar, Lines, split
 from pipeline.ingest.places import ReadContext
 from pipeline.ingest.records import RecordReader
@@ -106,9 +107,11 @@ class FileReading:
             if parsed.num_rows != batch.first.size:
                 raise AssertionError(f"{self.file.name}: {batch.first.size} records, but {parsed.num_rows} rows parsed")
             if parsed.num_rows:
-                typed = self._typed(parsed, batch, aside)
+                typed, history = self._typed(parsed, batch, aside)
                 if typed.num_rows:
                     yield self.source.table, typed
+                if history is not None and history.num_rows:
+                    yield "price_history", history
         if aside.count:
             yield "set_aside", aside.table()
         return rest
@@ -153,7 +156,7 @@ class FileReading:
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 
-    def _typed(self, parsed: pa.Table, batch: _Batch, aside: Aside) -> pa.Table:
+    def _typed(self, parsed: pa.Table, batch: _Batch, aside: Aside) -> tuple[pa.Table, pa.Table | None]:
         chunk = self.converter.convert(parsed)
         self._softened.update(chunk.softened)
         used = np.ones(chunk.rows, bool)
@@ -166,7 +169,9 @@ class FileReading:
             used[row] = False
             aside.add(int(batch.first[row]), chunk.faults[int(chunk.faulty[row])], _raw(batch, row))
         self.report.rows += int(used.sum())
-        return self._assemble(chunk, batch, used)
+        columns = self._columns(chunk, batch)
+        history = chunk.history.table(columns, used, HISTORY_SCHEMA) if chunk.history else None
+        return self._assemble(columns, chunk.rows, used), history
 
     def _drop_non_records(self, chunk: Chunk, batch: _Batch, used: np.ndarray) -> None:
         if not self.source.non_records or not chunk.suspects.any():
@@ -196,7 +201,7 @@ class FileReading:
             self.report.rows += int(count)
         used &= chunk.codes < 0
 
-    def _assemble(self, chunk: Chunk, batch: _Batch, used: np.ndarray) -> pa.Table:
+    def _columns(self, chunk: Chunk, batch: _Batch) -> dict[str, pa.Array]:
         block = batch.lines.block
         origin = {
             "source": pa.repeat(pa.scalar(self.source.name), chunk.rows),
@@ -207,7 +212,10 @@ class FileReading:
         columns = {**chunk.columns, **origin}
         for name, value in self.constants.items():
             columns[name] = pa.repeat(pa.scalar(value), chunk.rows).cast(self.schema.field(name).type)
-        arrays = [columns.get(entry.name, pa.nulls(chunk.rows, entry.type)) for entry in self.schema]
+        return columns
+
+    def _assemble(self, columns: dict[str, pa.Array], rows: int, used: np.ndarray) -> pa.Table:
+        arrays = [columns.get(entry.name, pa.nulls(rows, entry.type)) for entry in self.schema]
         arrays = [array if array.type == entry.type else array.cast(entry.type) for array, entry in zip(arrays, self.schema, strict=True)]
         table = pa.Table.from_arrays(arrays, schema=self.schema)
         return table if used.all() else table.filter(pa.array(used))

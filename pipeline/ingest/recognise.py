@@ -128,6 +128,7 @@ def _match(header: Sequence[str], source: Source) -> Match:
         if places:
             columns[name] = places if rule.coalesce or rule.join else places[:1]
     used = {place for places in columns.values() for place in places}
+    used |= {place for place, name in enumerate(folded) if source.history and name in {fold(p[:-2]) for p in source.history.steps}}
     hidden = {fold(name) for name in source.personal_headers}
     personal = {i for i, name in enumerate(folded) if name in hidden}
     personal |= {p for name, places in columns.items() if source.columns[name].personal for p in places}

@@ -39,8 +39,15 @@ class Record:
 class RecordReader(Protocol):
     """What the strict reader needs of a file: its records in blocks, then the sum and the size of the bytes that were read."""
 
-    sha256: str
-    size: int
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal, of the file as it lies there; after `blocks()` has ended."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes that were hashed."""
+        ...
 
     def blocks(self) -> Iterator[Block]:
         """Every record after the header."""

@@ -62,6 +62,8 @@ class FileForm(_Frozen):
     final_line_end: Literal["required", "optional"] = "required"
     missing: tuple[str, ...] = ()
     missing_text: tuple[str, ...] = ()
+    # In a JSON document: the names that lead to its list of records (`data.list`; `*` into every element of a list).
+    records: tuple[str, ...] = ()
 
     @field_validator("encodings")
     @classmethod
@@ -89,6 +91,8 @@ class ColumnRule(_Frozen):
     range: Literal["", "low", "high"] = ""  # which end of `0.99 - 3.50` is taken; without it a range does not fit
     zero: Literal["refuse", "missing", "keep"] = "keep"
     round: bool = False
+    minor: bool = False  # money in minor units: 2499 is 24.99 dollars, and 2,499 yen
+    divisor: int = Field(default=1, ge=1)  # a number is written so many times too large: 45 is 4.5 stars
     hundredths: bool = False  # money was divided by 100 whatever the currency's digits: 24.80 in Japan is 2,480 yen
     upper: bool = False
     separators: tuple[str, ...] = (" > ",)
@@ -128,6 +132,30 @@ class NonProduct(_Frozen):
     when: dict[str, str] = Field(min_length=1)
 
 
+class HistoryRule(_Frozen):
+    """Price history that each record holds beside its own facts: in step arrays, or as its price on a day of the file's path."""
+
+    # Paths of arrays in Keepa's form, best first: `csv.1@2` of minutes and prices, `csv.18@3` with shipping as a third; minor units.
+    steps: tuple[str, ...] = ()
+    path: str = ""  # a pattern with a group `value` on the file's path in the dump
+    format: str = "iso"  # of the day in that path
+
+    @field_validator("steps")
+    @classmethod
+    def _of_two_or_three(cls, steps: tuple[str, ...]) -> tuple[str, ...]:
+        for step in steps:
+            if not step.endswith(("@2", "@3")):
+                raise ValueError(f"'{step}' does not say how many numbers an entry has; wanted @2 or @3 behind it")
+        return steps
+
+    @field_validator("path")
+    @classmethod
+    def _has_value(cls, pattern: str) -> str:
+        if pattern and "value" not in re.compile(pattern).groupindex:
+            raise ValueError(f"'{pattern}' has no group named value")
+        return pattern
+
+
 class Source(_Frozen):
     """One kind of export; or, with `refused`, a kind that is known and holds nothing for a shortlist."""
 
@@ -146,6 +174,7 @@ class Source(_Frozen):
     non_records: tuple[NonRecord, ...] = ()
     non_products: tuple[NonProduct, ...] = ()
     columns: dict[str, ColumnRule] = {}
+    history: HistoryRule | None = None
 
     @model_validator(mode="after")
     def _fields_exist(self) -> Source:
@@ -173,6 +202,8 @@ class Source(_Frozen):
                     raise ValueError(f"non-product '{rule_.code}' looks at '{field}', which is no column here")
         for non_record in self.non_records:
             re.compile(non_record.only)
+        if self.history and (self.table != "candidates" or "price" not in self.columns):
+            raise ValueError("[history] stands beside candidates with a price")
         return self
 
 

@@ -17,10 +17,13 @@ _ISO_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:
 _EXCEL_EPOCH = date(1899, 12, 30)
 _EXCEL_DAYS = (Decimal(20000), Decimal(80000))  # 1954 to 2119
 YEARS = range(1900, 2200)
+# Keepa counts minutes: unix minutes less this many (facts: unix seconds = (m + 21564000) * 60).
+KEEPA_MINUTES = 21_564_000
+_UNIX_EPOCH = date(1970, 1, 1)
 
 
 def to_date(text: str, formats: tuple[str, ...]) -> date | None:
-    """A day in the first declared format that fits: `iso`, `excel` (a serial number), or a strptime pattern."""
+    """A day in the first declared format that fits: `iso`, `excel` (a serial number), `keepa` (its minutes), or a strptime pattern."""
     text = unicodedata.normalize("NFKC", text)
     for wanted in formats:
         day = _to_date(text, wanted)
@@ -37,6 +40,8 @@ def _to_date(text: str, wanted: str) -> date | None:
             serial = to_decimal(text, NumberForm(grouping=False))
             fits = serial is not None and _EXCEL_DAYS[0] <= serial <= _EXCEL_DAYS[1]
             return _EXCEL_EPOCH + timedelta(days=int(serial)) if serial is not None and fits else None
+        if wanted == "keepa":
+            return _UNIX_EPOCH + timedelta(minutes=int(text) + KEEPA_MINUTES) if text.isdecimal() and len(text) < 9 else None
         return datetime.strptime(text, wanted).date()
     except ValueError:
         return None

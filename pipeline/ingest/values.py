@@ -153,7 +153,7 @@ def _real(values: pa.Array, rule: ColumnRule, form: NumberForm) -> Parsed:
         return None if number is None or number < 0 else float(number)
 
     numbers, fits = parse_reals(values, form, slow)
-    return _zero(values, numbers, fits, rule, pa.float64())
+    return _zero(values, numbers / rule.divisor, fits, rule, pa.float64())
 
 
 def _fraction(values: pa.Array, rule: ColumnRule, form: NumberForm) -> Parsed:

@@ -15,7 +15,7 @@ from pipeline import errors
 from pipeline.cli import shortlist
 from pipeline.config import load_plan
 from pipeline.ingest.dump import DumpFile, read_file
-from pipeline.ingest.sources import ColumnRule, FileForm, NonProduct, NonRecord, Recognise, Source, load_sources
+from pipeline.ingest.sources import ColumnRule, FileForm, HistoryRule, NonProduct, NonRecord, Recognise, Source, load_sources
 from pipeline.stages import rules
 from pipeline.tasks import read_context
 
@@ -140,8 +140,8 @@ def test_every_key_of_the_default_plan_stands_on_its_page():
 def test_every_key_of_a_source_file_is_explained():
     text = (DOCS / "adding-a-source.md").read_text(encoding="utf-8")
     keys = [*Source.model_fields, *Recognise.model_fields, *FileForm.model_fields, *ColumnRule.model_fields, *NonRecord.model_fields,
-            *NonProduct.model_fields]  # fmt: skip
-    for key in set(keys) - {"name", "recognise", "file", "columns"}:
+            *NonProduct.model_fields, *HistoryRule.model_fields]  # fmt: skip
+    for key in set(keys) - {"name", "recognise", "file", "columns", "history"}:
         assert f"`{key}`" in text, key
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ class Read:
     rows: list[dict[str, Any]]
     aside: list[dict[str, Any]]
     report: FileReport
+    history: list[dict[str, Any]] = field(default_factory=list)
 
 
 @pytest.fixture(scope="session")
@@ -50,14 +51,15 @@ def read(tmp_path: Path, sources: tuple[Source, ...], context: ReadContext) -> C
         reading = read_file(DumpFile(name, path), sources, plan)
         rows: list[dict[str, Any]] = []
         aside: list[dict[str, Any]] = []
+        history: list[dict[str, Any]] = []
         for table, chunk in reading.tables():
-            wanted = tables.SET_ASIDE if table == "set_aside" else tables.DUMP_TABLES[reading.report.table]
+            wanted = tables.SET_ASIDE if table == "set_aside" else tables.DUMP_TABLES[table]
             assert isinstance(chunk, pa.Table) and chunk.schema == tables.schema(wanted)
-            (aside if table == "set_aside" else rows).extend(chunk.to_pylist())
+            (aside if table == "set_aside" else rows if table == reading.report.table else history).extend(chunk.to_pylist())
         reading.report.check_ledger()
         assert reading.report.size == path.stat().st_size
         assert reading.report.records == len(rows)
         assert sum(reading.report.set_aside.values()) == len(aside)
-        return Read(rows, aside, reading.report)
+        return Read(rows, aside, reading.report, history)
 
     return _read
