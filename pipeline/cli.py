@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import json
 import os
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.errors import Refusal
+from pipeline.errors import EXIT_BUG, Refusal, Stopped
+
+if TYPE_CHECKING:
+    from pipeline.weeks import Outcome
 
 # Everything else is imported inside the commands: `--help` must answer at once, and pandas alone takes a second.
 
@@ -25,14 +28,6 @@ _DATA = click.option(
 _PLAN = click.option("--plan", type=click.Path(path_type=Path, dir_okay=False), help="Your own plan; holds only the keys that differ.")
 _WEEK = click.option("--week", help="ISO week such as 2026-W47, or a day of it.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-
-
-class _Stopped(BaseException):
-    """A signal asked the process to end; raised so that work folders are swept on the way out."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
 
 
 def _answer(lines: list[str] | str, stream: str = "stdout") -> None:
@@ -70,11 +65,14 @@ def shortlist() -> None:
 @click.option("--top", type=click.IntRange(min=1), help="How long the list is (default: the plan's).")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes (default: one for small dumps, else one per processor).")
 @click.option("--dry-run", is_flag=True, help="Do everything but write.")
-@click.option("--strict", is_flag=True, help="Refuse the dump (exit 12) if a single record cannot be taken.")
+@click.option("--strict", is_flag=True, help="Refuse (exit 12) a record that cannot be taken, or figures unlike the last weeks'.")
+@click.option("--rebuild", is_flag=True, help="Make later weeks again that this dump has made stale.")
+@click.option("--keep", type=click.IntRange(min=1), help="Remove all but the newest KEEP runs; never this or last week's list.")
+@click.option("--log", envvar="SHORTLIST_LOG", metavar="FILE", help="Append JSON lines about the run (- is stderr).")
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but refusals.")
 @click.option("--sample-if-empty", is_flag=True, hidden=True)
 @_JSON
-def run(quiet: bool, as_json: bool, **asked: Any) -> None:
+def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | None, **asked: Any) -> None:
     """Turn one week's dump into a list.
 
     DUMP is a folder or a file; without it the newest complete folder of dumps/ is taken.
@@ -82,24 +80,121 @@ def run(quiet: bool, as_json: bool, **asked: Any) -> None:
     \b
     Example: shortlist run data/dumps/2026-W47 --top 30
     """
-    from pipeline.publish.summary import next_steps, summary_line
-    from pipeline.run import Options, run_week
+    from pipeline.attend import Voices, Wishes, attended_run
 
     def say(line: str) -> None:
         if not quiet and sys.stderr.isatty():
             _answer(line, "stderr")
 
-    result = run_week(Options(**asked), say)
-    shown = str(result.folder) if result.folder else None
+    def warn(line: str) -> None:
+        if not quiet:
+            _answer(f"warning: {line}", "stderr")
+
+    def answer(outcome: Outcome) -> None:
+        _answer_run(outcome, quiet, as_json, asked["dry_run"])
+
+    attended_run(asked, Wishes(rebuild, keep, log), Voices(say, warn, answer))
+
+
+def _answer_run(outcome: Outcome, quiet: bool, as_json: bool, dry_run: bool) -> None:
+    from pipeline.publish.summary import next_steps, stale_lines, summary_line
+
+    result = outcome.result
     if as_json:
-        _answer_json({**result.manifest, "folder": shown, "is_new": result.is_new})
+        shown = str(result.folder) if result.folder else None
+        weeks = {"rebuilt": outcome.rebuilt, "stale": dict(outcome.stale), "pruned": outcome.pruned}
+        _answer_json({**result.manifest, "folder": shown, "is_new": result.is_new, **weeks})
         return
+    steps = next_steps(result.manifest, result.is_new, dry_run)
     if not quiet:
-        for line in next_steps(result.manifest, result.is_new, asked["dry_run"]).before:
+        for line in [*steps.before, *stale_lines(outcome.rebuilt, outcome.stale, outcome.pruned)]:
             _answer(line, "stderr")
     _answer(summary_line(result.manifest, result.is_new))
     if not quiet:
-        _answer(next_steps(result.manifest, result.is_new, asked["dry_run"]).after, "stderr")
+        _answer(steps.after, "stderr")
+
+
+@shortlist.command()
+@_WEEK
+@_DATA
+@_JSON
+def history(week: str | None, data: Path, as_json: bool) -> None:
+    """Every run that stands in the data folder, and which one is in force in each week.
+
+    \b
+    Example: shortlist history --week 2026-W47
+    """
+    from pipeline.weeks import history_lines, history_of
+
+    entries = history_of(data, week)
+    if as_json:
+        _answer_json({"runs": entries})
+    else:
+        _answer(history_lines(entries))
+
+
+@shortlist.command()
+@click.argument("week")
+@click.argument("run")
+@_DATA
+def rollback(week: str, run: str, data: Path) -> None:
+    """Make an earlier RUN of a WEEK its list in force; `shortlist history` names them.
+
+    \b
+    Example: shortlist rollback 2026-W47 3f8c02
+    """
+    from pipeline.weeks import roll_back
+
+    _answer(roll_back(data, week, run))
+
+
+@shortlist.command()
+@_DATA
+@_PLAN
+@_JSON
+def doctor(data: Path, plan: Path | None, as_json: bool) -> None:
+    """Look over everything that a run needs; each line says what to do. Leaves with the code that a run would leave with now.
+
+    \b
+    Example: shortlist doctor
+    """
+    from pipeline.doctor import doctor_lines, examine
+
+    findings = examine(data, plan)
+    if as_json:
+        _answer_json({"findings": [vars(finding) for finding in findings]})
+    else:
+        _answer(doctor_lines(findings))
+    sys.exit(next((finding.exit_code for finding in findings if finding.exit_code), 0))
+
+
+@shortlist.group()
+def schedule() -> None:
+    """Weekly runs with nobody watching."""
+
+
+@schedule.command("print")
+@click.option("--cron", "kind", flag_value="cron", help="A line for `crontab -e`.")
+@click.option("--systemd", "kind", flag_value="systemd", help="A service and a timer.")
+@_DATA
+@_PLAN
+@click.option("--day", type=click.Choice(("mon", "tue", "wed", "thu", "fri", "sat", "sun")), default="mon", show_default=True)
+@click.option("--at", default="06:30", show_default=True, help="Hour and minute.")
+@click.option("--zone", help="Time zone of that hour, such as Asia/Shanghai (default: this machine's).")
+@click.option("--memory", default="75%", show_default=True, help="Memory that a run may use (systemd).")
+def schedule_print(kind: str | None, data: Path, plan: Path | None, **when: Any) -> None:
+    """Print what a scheduler is to be told; nothing is installed.
+
+    \b
+    Example: shortlist schedule print --cron --day mon --at 06:30 --zone Asia/Shanghai
+    """
+    from pipeline.doctor import scheduled
+    from pipeline.schedule import cron_lines, systemd_lines
+
+    if kind is None:
+        raise click.UsageError("say which scheduler: --cron or --systemd")
+    told = scheduled(data, plan, **when)
+    _answer(cron_lines(told) if kind == "cron" else systemd_lines(told))
 
 
 @shortlist.command()
@@ -289,7 +384,7 @@ def main() -> None:
     """Entry point: runs a command and turns every end into its exit code."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise _Stopped(number)
+        raise Stopped(number)
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
@@ -306,7 +401,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(128 + signal.SIGINT)
-    except _Stopped as stopped:
+    except Stopped as stopped:
         _answer("stopped: the last list stands", "stderr")
         sys.exit(128 + stopped.number)
     except Refusal as refusal:
@@ -314,9 +409,15 @@ def main() -> None:
         sys.exit(refusal.exit_code)
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
-            if error.errno not in (errno.ENOSPC, errno.EIO, errno.EBADF):
+            from pipeline.attend import end_of
+
+            code, told = end_of(error)
+            if code == EXIT_BUG:
                 raise
-            # The list is written; only its announcement found no room (`> /dev/full`, a closed stdout).
-            os._exit(14)
+            # A disk that failed where nobody reckoned with it, or a list whose announcement found no room (`> /dev/full`, a closed
+            # stdout); then stdout must not be flushed again.
+            with contextlib.suppress(OSError):
+                _answer(told, "stderr")
+            os._exit(code)
         # The reader of the answer went away (`| head`): nothing is wrong with the answer, and nobody is left to flush to.
         os._exit(0)

@@ -5,6 +5,10 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+import os
+import re
+import stat
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +23,9 @@ from pipeline.plan import Plan, digest_of
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
 DEFAULT_PLAN = CONFIGS / "shortlist.toml"
+# `name==1.2 ; python_full_version < '3.12' \\`, as uv writes them.
+_LOCKED = re.compile(r"([A-Za-z0-9._-]+)==([^\s;]+)")
+_PYTHON_BOUND = re.compile(r"python_full_version (<|>=) '3\.(\d+)'")
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,23 @@ def code_digest() -> str:
     return held.hexdigest()
 
 
+def read_lock(name: str) -> dict[str, str]:
+    """Package -> version of `requirements/NAME.txt` for this Python, nothing where the file is not at hand (installed without it)."""
+    path = ROOT / "requirements" / f"{name}.txt"
+    if not path.is_file():
+        return {}
+    here = sys.version_info[:2]
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        hit = _LOCKED.match(line)
+        if hit is None:
+            continue
+        bound = _PYTHON_BOUND.search(line)
+        if bound is None or (here < (3, int(bound[2]))) == (bound[1] == "<"):
+            found[hit[1]] = hit[2]
+    return found
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """One TOML file; raises `PlanError` with the place when it is missing, not UTF-8 or not TOML (doubled keys too)."""
     name = _shown(path)
@@ -64,6 +88,21 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise PlanError(f"{name}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
         raise PlanError(f"{name}: {error}; mend the file, then run `shortlist config check`") from None
+
+
+def read_private_toml(path: Path) -> dict[str, Any]:
+    """A TOML file that holds secrets; raises `PlanError` where others can read it, it is somebody else's, or it is a link."""
+    try:
+        held = path.lstat()
+    except OSError as error:
+        raise PlanError(f"{path}: {error.strerror}; name a file that can be read") from None
+    if not stat.S_ISREG(held.st_mode):
+        raise PlanError(f"{path}: holds secrets and is a link or no file; put the file itself there")
+    if held.st_uid not in {os.getuid(), 0}:
+        raise PlanError(f"{path}: holds secrets and belongs to another user; make it your own")
+    if held.st_mode & 0o077:
+        raise PlanError(f"{path}: holds secrets and can be read by others; run `chmod 600 {path.name}` on it")
+    return read_toml(path)
 
 
 def load_plan(path: Path | None = None) -> Plan:

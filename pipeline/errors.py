@@ -53,6 +53,13 @@ class SetAsideError(Refusal):
     label = "dump refused"
 
 
+class DoubtError(Refusal):
+    """A strict run found a figure unlike the weeks before."""
+
+    exit_code = 12
+    label = "dump refused"
+
+
 class NothingToDo(Refusal):
     """There is no dump, or no run of the week that was asked for."""
 
@@ -72,3 +79,11 @@ class Locked(Refusal):
 
     exit_code = 75
     label = "locked"
+
+
+class Stopped(BaseException):
+    """A signal asked the process to end; raised so that work folders are swept on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number

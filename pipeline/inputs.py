@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from pipeline import __version__, store
 from pipeline.calendar import checked_week, week_of
@@ -16,12 +17,25 @@ from pipeline.config import ROOT, code_digest
 from pipeline.errors import DumpError, NothingToDo, UsageError
 from pipeline.ingest.files import UNFINISHED, DumpFile, list_dump
 from pipeline.ingest.sidecars import check_sum
-from pipeline.plan import Plan
+from pipeline.plan import Plan, digest_of
 
 # The seller's own decisions, in the data folder; named apart from a file of that name in a dump.
 SELLER_FILE = "decisions.csv (data folder)"
 SAMPLE = ROOT / "data" / "sample" / "dumps"
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "pydantic")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What earlier weeks give to a week: kept history, the last list (week, run id), and the shapes compared with (week, digest)."""
+
+    kept_history: tuple[str, ...]
+    previous: tuple[str, str] | None
+    compared: tuple[tuple[str, str], ...]
+
+    def plain(self) -> dict[str, Any]:
+        """As `run.json` holds it."""
+        return {"kept_history": list(self.kept_history), "previous": self.previous and list(self.previous), "compared": dict(self.compared)}
 
 
 @dataclass(frozen=True)
@@ -35,7 +49,7 @@ class Inputs:
     digests: Mapping[str, tuple[int, str]]
     seller_file: DumpFile | None
     kept_history: tuple[Path, ...]
-    previous: str | None
+    ground: Ground
 
 
 def find_dump(data: store.DataFolder, dump: Path | None, week: str | None, sample_if_empty: bool) -> tuple[Path, str, bool]:
@@ -102,8 +116,28 @@ def _is_sample(data: store.DataFolder, week: str) -> bool:
     return bool((data.manifest(week) or {}).get("sample"))
 
 
-def gather(data: store.DataFolder, dump: Path, week: str, is_sample: bool) -> Inputs:
-    """Every file of the run with its size and SHA-256, the kept history and the last list; raises `DumpError`."""
+def ground_of(data: store.DataFolder, manifests: Mapping[str, Mapping[str, Any]], week: str, is_sample: bool, compared: int) -> Ground:
+    """What earlier weeks give to a week now; `manifests` are those of the lists in force, `compared` how many shapes the guards take."""
+    earlier = [w for w in sorted(manifests) if w < week and bool(manifests[w]["sample"]) == is_sample]
+    kept = () if is_sample else tuple(path.name for path in data.history(week))
+    previous = (earlier[-1], str(manifests[earlier[-1]]["run_id"])) if earlier else None
+    shapes = tuple((w, digest_of(manifests[w].get("shape"))[:16]) for w in earlier[-compared:])
+    return Ground(kept, previous, shapes)
+
+
+def manifests_in_force(data: store.DataFolder) -> dict[str, dict[str, Any]]:
+    """`run.json` of every list in force, by week, oldest first."""
+    held = {week: data.manifest(week) for week in data.weeks()}
+    return {week: manifest for week, manifest in held.items() if manifest is not None}
+
+
+def gather(data: store.DataFolder, dump: Path, week: str, is_sample: bool, compared: int) -> Inputs:
+    """Every file of the run with its size and SHA-256, and what earlier weeks give; raises `DumpError`.
+
+    The files are listed before and after they are hashed, and are hashed again while they are read: if nothing differs, there was a
+    moment at which the dump was, as a whole, what the run read.
+    """
+    _refuse_link_out(data, dump)
     files = tuple(list_dump(dump))
     seller = data.root / "decisions.csv"
     seller_file = DumpFile(SELLER_FILE, seller) if seller.is_file() and not is_sample else None
@@ -115,9 +149,20 @@ def gather(data: store.DataFolder, dump: Path, week: str, is_sample: bool) -> In
         raise DumpError(f"{error.filename}: {error.strerror}; make the file readable, then run again") from None
     for file in files:
         check_sum(file.name, file.promise, digests[file.name][1])
-    earlier = [w for w in data.weeks() if w < week and _is_sample(data, w) == is_sample]
+    if [file.name for file in list_dump(dump)] != [file.name for file in files]:
+        raise DumpError(f"{dump.name}: files came or went while it was read; wait for the upload to finish, then run again")
+    ground = ground_of(data, manifests_in_force(data), week, is_sample, compared)
     kept = () if is_sample else tuple(data.history(week))
-    return Inputs(dump, week, is_sample, files, digests, seller_file, kept, earlier[-1] if earlier else None)
+    return Inputs(dump, week, is_sample, files, digests, seller_file, kept, ground)
+
+
+def _refuse_link_out(data: store.DataFolder, dump: Path) -> None:
+    """A link inside the data folder that leads out of it is not followed; a dump that a person named may be one."""
+    root = data.root.resolve()
+    own = (dump,) if dump.absolute().is_relative_to(data.root.absolute()) else ()
+    for path in (*own, data.root / "decisions.csv"):
+        if path.exists() and not path.resolve().is_relative_to(root):
+            raise DumpError(f"{path}: a link that leaves the data folder; put the file itself there, or name the dump: shortlist run DUMP")
 
 
 def versions() -> dict[str, str]:
@@ -126,18 +171,17 @@ def versions() -> dict[str, str]:
     return {"shortlist": __version__, "python": ".".join(platform.python_version_tuple()[:2]), **named}
 
 
-def run_id(inputs: Inputs, plan: Plan, options: Mapping[str, object], previous_list: str | None) -> str:
+def run_id(inputs: Inputs, plan: Plan, options: Mapping[str, object]) -> str:
     """The first 16 hexadecimal digits of a SHA-256 over all that can change the answer; never the clock, the place or the workers."""
     told: Sequence[object] = [
         inputs.week,
         inputs.is_sample,
         sorted((name, digest) for name, (_, digest) in inputs.digests.items()),
         sorted((file.name, file.promise.rows) for file in inputs.files if file.promise.rows is not None),
-        [path.name for path in inputs.kept_history],
+        inputs.ground.plain(),
         plan.digest(),
         code_digest(),
         versions(),
         dict(options),
-        previous_list,
     ]
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]

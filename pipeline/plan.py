@@ -131,6 +131,22 @@ class Returns(_Frozen):
         return priors
 
 
+class Guards(_Frozen):
+    """Bounds on how far a week may differ from the weeks before; beyond them the run warns, or refuses under `--strict`."""
+
+    weeks: Annotated[int, Field(ge=1)]
+    rows_min: Annotated[int, Field(ge=1)]
+    rows_factor_max: Annotated[float, Field(ge=1)]
+    candidates_min: Annotated[int, Field(ge=1)]
+    set_aside_change_max: Share
+    missing_change_max: Share
+    verdict_change_max: Share
+    price_products_min: Annotated[int, Field(ge=1)]
+    price_factor_max: Annotated[float, Field(ge=1)]
+    list_min: Annotated[int, Field(ge=1)]
+    overlap_min: Share
+
+
 class Forecast(_Frozen):
     """The price of the next weeks."""
 
@@ -256,6 +272,7 @@ class Plan(_Frozen):
     forecast: Forecast
     score: ScorePlan
     categories: Categories
+    guards: Guards
     marketplaces: Marketplaces
     exchange: Exchange
     severity: dict[str, Literal["off", "warn", "review", "reject"]] = {}

@@ -19,15 +19,17 @@ from pipeline import engine, store
 from pipeline.accounts import ledger, write_set_aside, write_unmatched
 from pipeline.calendar import day_number, sunday_of
 from pipeline.config import load_configs, load_plan
-from pipeline.errors import DumpError
+from pipeline.errors import DoubtError, DumpError
 from pipeline.fees import parse_schedules
 from pipeline.frames import to_arrow, to_frame
 from pipeline.ingest.containers import ENDINGS
 from pipeline.inputs import Inputs, find_dump, gather, run_id, versions
+from pipeline.log import SILENT, Log
 from pipeline.models import NO_MODELS, load_models
 from pipeline.plan import Plan
 from pipeline.plan_check import check_plan
 from pipeline.publish.manifest import SCHEMA_VERSION, manifest_bytes, totals
+from pipeline.publish.shape import doubts, plain, shape_of
 from pipeline.publish.shortlist import Lists, write_lists
 from pipeline.publish.warnings import pass_share_warning, supplier_questions
 from pipeline.stages.margin import schedules_in_force
@@ -80,34 +82,57 @@ class Result:
     lines: list[str] = field(default_factory=list)
 
 
-def run_week(options: Options, say: Say = lambda line: None) -> Result:
+def run_week(options: Options, say: Say = lambda line: None, log: Log = SILENT) -> Result:
     """Run one week; raises a `Refusal` with its exit code when something outside the program is wrong.
 
-    `say` is told what a person at a terminal wants to know while it lasts.
+    `say` is told what a person at a terminal wants to know while it lasts, `log` what a program does.
     """
+    if options.dry_run:
+        return run_locked(options, say, log)
+    data = store.DataFolder(options.data)
+    find_dump(data, options.dump, options.week, options.sample_if_empty)  # no lock, and no new folder, where there is nothing to do
+    with data.lock():
+        return run_locked(options, say, log)
+
+
+def run_locked(options: Options, say: Say = lambda line: None, log: Log = SILENT) -> Result:
+    """The same for a caller that holds the data folder's lock (`lock.hold`), or wants a dry run."""
     plan = load_plan(options.plan)
     check_plan(plan)
     data = store.DataFolder(options.data)
     dump, week, is_sample = find_dump(data, options.dump, options.week, options.sample_if_empty)
+    log.bind(week=week)
+    log.event("started", dump=dump.name, dry_run=options.dry_run, strict=options.strict)
     if options.dry_run:
         with store.scratch_folder() as work:
-            return _run(options, plan, data, gather(data, dump, week, is_sample), work, say)
-    with data.lock():
-        data.sweep()
-        with data.work_folder() as work:
-            return _run(options, plan, data, gather(data, dump, week, is_sample), work, say)
+            return _run(options, plan, data, gather(data, dump, week, is_sample, plan.guards.weeks), work, Telling(say, log))
+    data.sweep()
+    with data.work_folder() as work:
+        return _run(options, plan, data, gather(data, dump, week, is_sample, plan.guards.weeks), work, Telling(say, log))
 
 
-def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, work: Path, say: Say) -> Result:
-    clock = _Clock()
+@dataclass(frozen=True)
+class Telling:
+    """Whom a run tells of its way: a person at a terminal, a program that watches."""
+
+    say: Say
+    log: Log
+
+
+def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, work: Path, telling: Telling) -> Result:
+    say, log = telling.say, telling.log
+    clock = _Clock(log)
     top = options.top if options.top is not None else plan.list.top
-    before = data.current(inputs.previous) if inputs.previous else None
+    previous = inputs.ground.previous
+    before = data.current(previous[0]) if previous else None
     # The sample is the same for everybody: no one's own model.
     models = NO_MODELS if inputs.is_sample else load_models(data)
     asked = {"top": top, "strict": options.strict}
-    own_id = run_id(inputs, plan, asked | {"models": dict(models.digests)}, before.name if before else None)
+    own_id = run_id(inputs, plan, asked | {"models": dict(models.digests)})
+    log.bind(run_id=own_id)
     current = data.current(inputs.week)
     if current is not None and current.name == own_id:
+        log.event("up_to_date")
         return Result(data.manifest(inputs.week) or {}, current, is_new=False)
 
     size = sum(bytes_ for bytes_, _ in inputs.digests.values())
@@ -139,19 +164,42 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
 
     manifest = {"run_id": own_id, "options": asked, "models": dict(models.digests), "unmatched_offers": gathered.unmatched.num_rows}
     manifest |= _manifest(inputs, plan, entries, lists, decided, before, out)
+    _compare(manifest, _shapes(data, inputs), out, plan, is_strict=options.strict)
     manifest["timings"] = clock.timings(workers)
     store.keep_bytes(out / "run.json", manifest_bytes(manifest))
     if options.dry_run:
         return Result(manifest, None, is_new=True)
     if not inputs.is_sample:
         _keep_history(data, inputs.week, decided, work)
-    return Result(manifest, data.commit_run(inputs.week, own_id, out), is_new=True)
+    folder = data.commit_run(inputs.week, own_id, out)
+    clock.lap("commit")
+    log.event("written", verdicts=manifest["verdicts"], doubts=[doubt["guard"] for doubt in manifest["doubts"]])
+    return Result(manifest, folder, is_new=True)
+
+
+def _shapes(data: store.DataFolder, inputs: Inputs) -> list[dict[str, Any]]:
+    """Shapes of the weeks that this one is compared with, the newest last."""
+    held = [data.manifest(week) or {} for week, _ in inputs.ground.compared]
+    return [manifest["shape"] for manifest in held if "shape" in manifest]
+
+
+def _compare(manifest: dict[str, Any], earlier: Sequence[dict[str, Any]], out: Path, plan: Plan, *, is_strict: bool) -> None:
+    """Put the week's shape and every doubt into the manifest; raises `DoubtError` for a doubt of a strict run."""
+    shape = shape_of(manifest["inputs"], manifest["verdicts"], out / "decisions.parquet")
+    listed = manifest["verdicts"]["shortlisted"]
+    last = listed - manifest["new"] + manifest["gone"]
+    found = doubts(shape, earlier, (listed, last, listed - manifest["new"]), plan.guards)
+    if found and is_strict:
+        raise DoubtError(f"{'; '.join(doubt.text for doubt in found)}; look at the dump, then run again without --strict if it is right")
+    manifest |= {"shape": shape, "doubts": plain(found)}
+    manifest["warnings"] = [*manifest["warnings"], *(f"unlike the last {len(earlier)} weeks: {doubt.text}" for doubt in found)]
 
 
 class _Clock:
     """Seconds per stage; the only thing of a run that may differ from its repetition."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: Log) -> None:
+        self._log = log
         self._start = self._last = time.monotonic()
         self._seconds: dict[str, float] = {}
 
@@ -159,6 +207,7 @@ class _Clock:
         now = time.monotonic()
         self._seconds[stage] = round(now - self._last, 3)
         self._last = now
+        self._log.event("stage", stage=stage, seconds=self._seconds[stage])
 
     def timings(self, workers: int) -> dict[str, Any]:
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -284,11 +333,11 @@ def _manifest(
         "sample": inputs.is_sample,
         "dump": inputs.dump.name,
         "inputs": [dict(entry) for entry in entries],
-        "kept_history": [path.name for path in inputs.kept_history],
+        "ground": inputs.ground.plain(),
         "totals": totals(entries),
         "candidates": sum(verdicts.values()),
         "verdicts": verdicts,
-        "previous_week": inputs.previous,
+        "previous_week": inputs.ground.previous[0] if inputs.ground.previous else None,
         "new": len(set(lists.listed) - earlier),
         "gone": len(earlier - set(lists.listed)),
         "warnings": warnings + ([share] if share else []),

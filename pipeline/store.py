@@ -13,17 +13,18 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import filelock
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import Locked, NotWritten, UsageError
+from pipeline import lock
+from pipeline.errors import NotWritten, UsageError
 
 TEMPORARY = ".tmp-"
 ROW_GROUP = 65_536  # rows; fixed, so that the bytes do not depend on how many buckets or workers made them
@@ -163,6 +164,14 @@ def parquet_metadata(path: Path) -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in held.items() if not key.startswith(b"ARROW")}
 
 
+def null_counts(path: Path, columns: Sequence[str]) -> dict[str, int]:
+    """How many rows of a Parquet file of ours lack each column, by its statistics alone: no row is read."""
+    held = pq.read_metadata(path)
+    places = {held.schema.column(place).path: place for place in range(held.num_columns)}
+    groups = [held.row_group(group) for group in range(held.num_row_groups)]
+    return {name: sum(group.column(places[name]).statistics.null_count for group in groups) for name in columns}
+
+
 @dataclass(frozen=True)
 class DataFolder:
     """A data folder: `dumps/` in, `runs/` and `shortlists/` out, `store/` between the weeks."""
@@ -174,31 +183,22 @@ class DataFolder:
         """Where dumps are put, one folder a week."""
         return self.root / "dumps"
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> AbstractContextManager[None]:
         """Hold the folder for one run; the kernel frees it when the holder dies. Raises `Locked` at once."""
-        with _written(self.root):
-            self.root.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.root / ".lock", timeout=0)
-            try:
-                lock.acquire()
-            except filelock.Timeout:
-                raise Locked(f"{self.root}: another run holds the lock; wait until it ends") from None
-            except NotImplementedError as error:
-                raise NotWritten(f"{self.root}: {error}; put the data folder on a disk that knows file locks") from None
-        try:
-            yield
-        finally:
-            lock.release()
+        return lock.hold(self.root)
 
     def sweep(self) -> None:
         """Remove what killed runs left behind; only the holder of the lock may call it."""
+        for name in ("runs", "shortlists", "store"):
+            if (self.root / name).is_symlink():
+                raise NotWritten(f"{self.root / name}: a link; the data folder must hold the folder itself, move it there")
         with _written(self.root):
             for folder in (
                 self.root,
                 self.root / "shortlists",
                 *(self.root / "runs").glob("*"),
                 *(self.root / "store").glob("*"),
+                *(self.root / "store").glob("*/*"),
             ):
                 if folder.is_dir():
                     for orphan in folder.glob(f"{TEMPORARY}*"):
@@ -242,18 +242,13 @@ class DataFolder:
         with _written(final):
             runs.mkdir(parents=True, exist_ok=True)
             pointers.mkdir(parents=True, exist_ok=True)
-            filled.chmod(0o755)
             _sync_tree(filled)
             if final.exists():  # this very run stood here before and another was made current since
                 shutil.rmtree(filled)
             else:
                 filled.rename(final)
                 _sync_folder(runs)
-            link = pointers / f"{TEMPORARY}{week}"
-            link.unlink(missing_ok=True)
-            link.symlink_to(Path("..") / "runs" / week / run_id)
-            link.replace(pointers / week)
-            _sync_folder(pointers)
+        self.point(week, run_id)
         return final
 
     def add_history(self, week: str, digest: str, filled: Path) -> Path:
@@ -304,10 +299,43 @@ class DataFolder:
         target = pointer.parent / pointer.readlink().name
         return target if target.is_dir() else None
 
+    def runs(self) -> list[tuple[str, Path]]:
+        """Every whole run with its week, in the order of weeks and, inside a week, of their making."""
+        found = [path for path in (self.root / "runs").glob("*/*/run.json") if not path.parent.name.startswith(TEMPORARY)]
+        found = sorted(found, key=lambda path: (path.parent.parent.name, path.stat().st_mtime_ns, path.parent.name))
+        return [(path.parent.parent.name, path.parent) for path in found]
+
+    def point(self, week: str, run_id: str) -> None:
+        """Make a run that stands there the week's list in force."""
+        pointers = self.root / "shortlists"
+        with _written(pointers / week):
+            link = pointers / f"{TEMPORARY}{week}"
+            link.unlink(missing_ok=True)
+            link.symlink_to(Path("..") / "runs" / week / run_id)
+            link.replace(pointers / week)
+            _sync_folder(pointers)
+
+    def remove_run(self, week: str, run: Path) -> None:
+        """Take a run away, its pointer first, so that no moment shows half of it."""
+        pointer, gone = self.root / "shortlists" / week, run.with_name(f"{TEMPORARY}{run.name}")
+        with _written(run):
+            if self.current(week) == run:
+                pointer.unlink()
+                _sync_folder(pointer.parent)
+            run.rename(gone)
+            shutil.rmtree(gone)
+            _sync_folder(run.parent)
+
     def manifest(self, week: str) -> dict[str, Any] | None:
         """`run.json` of the week's list in force, or none."""
         folder = self.current(week)
-        return json.loads((folder / "run.json").read_text(encoding="utf-8")) if folder is not None else None
+        return read_manifest(folder) if folder is not None else None
+
+
+def read_manifest(run: Path) -> dict[str, Any]:
+    """`run.json` of a run's folder."""
+    told: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    return told
 
 
 def _remove(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,3 +52,12 @@ def next_steps(manifest: Mapping[str, Any], is_new: bool, dry_run: bool) -> Next
         return NextSteps(before, ["dry run: nothing was written"])
     after = [f"next: shortlists/{manifest['week']}/shortlist.parquet · `shortlist explain PRODUCT_ID` · `shortlist rejects`"]
     return NextSteps(before, after)
+
+
+def stale_lines(rebuilt: Sequence[str], stale: Sequence[tuple[str, str]], pruned: Sequence[str]) -> list[str]:
+    """What became of other weeks: rebuilt ones, stale ones with what to do, and how many old runs went."""
+    lines = [f"rebuilt: {', '.join(rebuilt)}"] if rebuilt else []
+    for cure in sorted({cure for _, cure in stale}):
+        weeks = ", ".join(week for week, held in stale if held == cure)
+        lines.append(f"stale: {weeks}: made of other earlier weeks than stand there now; {cure}")
+    return [*lines, *([f"removed {len(pruned):,} old runs"] if pruned else [])]

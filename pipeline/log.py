@@ -1,0 +1,76 @@
+"""What a run tells a program that watches it: one JSON object a line, with the time, the run, the week and the stage; no row of data.
+
+A log that cannot be written never stops a run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+_STDERR = 2
+ROTATE_BYTES = 8 << 20  # then the file becomes `NAME.1`, and the `NAME.1` before it goes
+
+
+class Log:
+    """Events of one run; without a place nothing is written and nothing loaded."""
+
+    def __init__(self, place: str | None = None, **facts: Any) -> None:
+        self._facts = facts
+        self._logger: Any = None
+        if place is not None:
+            import structlog
+
+            stages: list[Any] = [
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.JSONRenderer(sort_keys=True, default=str),
+            ]
+            self._logger = structlog.wrap_logger(_Lines(place), processors=stages, attempt=secrets.token_hex(4), process=os.getpid())
+
+    def bind(self, **facts: Any) -> None:
+        """Facts that every later line bears, the run id for one."""
+        self._facts |= facts
+
+    def event(self, name: str, **facts: Any) -> None:
+        """Something went as planned."""
+        if self._logger is not None:
+            self._logger.info(name, **self._facts | facts)
+
+    def trouble(self, name: str, **facts: Any) -> None:
+        """Something needs a person."""
+        if self._logger is not None:
+            self._logger.error(name, **self._facts | facts)
+
+
+class _Lines:
+    """Appends whole lines to a file (one write each, so that two processes do not mix), or to stderr for `-`."""
+
+    def __init__(self, place: str) -> None:
+        self._path = None if place == "-" else Path(place)
+
+    def info(self, line: str) -> None:
+        """Append one line; a disk that refuses it is let off."""
+        with contextlib.suppress(OSError):
+            self._append((line + "\n").encode("utf-8", "replace"))
+
+    error = info
+
+    def _append(self, line: bytes) -> None:
+        if self._path is None:
+            os.write(_STDERR, line)
+            return
+        with contextlib.suppress(FileNotFoundError):
+            if self._path.stat().st_size > ROTATE_BYTES:
+                self._path.replace(self._path.with_name(self._path.name + ".1"))
+        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            os.write(handle, line)
+        finally:
+            os.close(handle)
+
+
+SILENT = Log()

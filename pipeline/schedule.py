@@ -1,0 +1,141 @@
+"""What a scheduler is to be told: a line for cron, or a service and a timer for systemd; text only, nothing is installed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import EXIT_DONE, Locked, UsageError
+
+DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
+_ZONE = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
+_MEMORY = re.compile(r"[1-9][0-9]*(?:[KMGT]|%)")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When and what; `program` is the command by absolute path, `user` None for the one who installs it."""
+
+    program: tuple[str, ...]
+    data: Path
+    plan: Path | None
+    day: str
+    at: str
+    zone: str
+    memory: str
+    user: str | None
+
+    def __post_init__(self) -> None:
+        for what, value, wanted, example in (
+            ("time", self.at, _CLOCK, "06:30"),
+            ("time zone", self.zone, _ZONE, "Asia/Shanghai"),
+            ("memory limit", self.memory, _MEMORY, "4G or 75%"),
+        ):
+            if not wanted.fullmatch(value):
+                raise UsageError(f"{value!r} is no {what}; write it as {example}")
+        # A unit file and a crontab are read line by line: a line break in a path would begin another command.
+        for path in (*self.program, str(self.data), str(self.plan or "")):
+            if not path.isprintable():
+                raise UsageError(f"{path!r} holds a control character; a schedule needs a plain path")
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The command of a run, word by word; the week is that of the newest dump, never the clock's."""
+        plan = ("--plan", str(self.plan)) if self.plan is not None else ()
+        return (*self.program, "run", "--quiet", "--data", str(self.data), *plan, "--log", str(self.data / "shortlist.jsonl"))
+
+
+def cron_lines(schedule: Schedule) -> list[str]:
+    """A crontab's lines; a `%` is escaped, since cron takes it for a line end."""
+    hour, minute = schedule.at.split(":")
+    log = schedule.data / "cron.log"
+    # Both spellings of UTF-8 mode, since some crons know no variables; the run's own code survives but for "locked", which is no failure.
+    command = (
+        f"PYTHONUTF8=1 {shlex.join(schedule.words)} >>{shlex.quote(str(log))} 2>&1 </dev/null; "
+        f"code=$?; [ $code -eq {Locked.exit_code} ] && exit {EXIT_DONE}; exit $code"
+    )
+    return [
+        "# shortlist, for `crontab -e`. The log: " + str(log),
+        f"# Exit codes: 0 done, {Locked.exit_code} another run holds the lock (no failure), others: docs/troubleshooting.md",
+        "# cronie reads CRON_TZ; another cron takes the hour as the machine's own.",
+        "SHELL=/bin/sh",
+        "PATH=/usr/local/bin:/usr/bin:/bin",
+        "PYTHONUTF8=1",
+        f"CRON_TZ={schedule.zone}",
+        f"{int(minute)} {int(hour)} * * {DAYS.index(schedule.day)} " + command.replace("%", "\\%"),
+    ]
+
+
+def systemd_lines(schedule: Schedule) -> list[str]:
+    """A service and a timer, each after a line that names its file, as `systemctl cat` shows them."""
+    return [
+        "# /etc/systemd/system/shortlist.service",
+        "[Unit]",
+        "Description=Weekly shortlist of products",
+        "Documentation=man:systemd.exec(5)",
+        "Wants=network-online.target",
+        "After=network-online.target",
+        "",
+        "[Service]",
+        "Type=oneshot",
+        *([f"User={schedule.user}"] if schedule.user else []),
+        "ExecStart=" + " ".join(_quoted(word, dollar=True) for word in schedule.words),
+        f"SuccessExitStatus={Locked.exit_code}",
+        "WorkingDirectory=/",
+        "Environment=PYTHONUTF8=1",
+        "UMask=0077",
+        "TimeoutStartSec=6h",
+        "TimeoutStopSec=30s",
+        f"MemoryMax={schedule.memory}",
+        "OOMPolicy=stop",
+        "Nice=10",
+        "IOSchedulingClass=idle",
+        "NoNewPrivileges=true",
+        "CapabilityBoundingSet=",
+        "ProtectSystem=strict",
+        "ProtectHome=read-only",
+        # Without the hyphen a missing folder would end the service before the run could say so.
+        f"ReadWritePaths={_quoted('-' + str(schedule.data))}",
+        "PrivateTmp=true",
+        "PrivateDevices=true",
+        "ProtectClock=true",
+        "ProtectControlGroups=true",
+        "ProtectHostname=true",
+        "ProtectKernelLogs=true",
+        "ProtectKernelModules=true",
+        "ProtectKernelTunables=true",
+        "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6",
+        "RestrictNamespaces=true",
+        "RestrictRealtime=true",
+        "RestrictSUIDSGID=true",
+        "LockPersonality=true",
+        "SystemCallArchitectures=native",
+        "SystemCallFilter=@system-service",
+        "",
+        "# /etc/systemd/system/shortlist.timer",
+        "[Unit]",
+        "Description=Weekly shortlist of products",
+        "",
+        "[Timer]",
+        f"OnCalendar={schedule.day.capitalize()} *-*-* {schedule.at}:00 {schedule.zone}",
+        "# A run that was missed, because the machine was off, is made up for at the next start.",
+        "Persistent=true",
+        "RandomizedDelaySec=5min",
+        "Unit=shortlist.service",
+        "",
+        "[Install]",
+        "WantedBy=timers.target",
+    ]
+
+
+def _quoted(word: str, *, dollar: bool = False) -> str:
+    """A word of a unit file: `%` and, in a command, `$` doubled; in quotes where it holds more than plain signs."""
+    told = word.replace("%", "%%")
+    if dollar:
+        told = told.replace("$", "$$")
+    if re.fullmatch(r"[\w@%+=:,./-]+", told):
+        return told
+    return '"' + told.replace("\\", "\\\\").replace('"', '\\"') + '"'
