@@ -229,7 +229,7 @@ def check(dump: Path, plan: Path | None, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Fit and tell, but keep nothing.")
 @_JSON
 def train(dumps: tuple[Path, ...], week: str | None, data: Path, plan: Path | None, dry_run: bool, as_json: bool) -> None:
-    """Fit the return model to your own records: order lines and return reports of all dumps.
+    """Fit models to your own records: return rates to order lines and return reports, price moves to price histories.
 
     DUMPS are folders or files; without them every complete folder of dumps/ is read. Runs use the model from then on.
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline import store
 from pipeline.errors import ModelError
-from pipeline.stages.price_forecast import PriceModel
+from pipeline.stages.price_learning import PriceModel
 from pipeline.stages.return_model import ReturnModel
 
 FORMAT = "shortlist model"

@@ -35,6 +35,7 @@ from pipeline.stages.return_model import ReturnCounts, fit_returns
 from pipeline.stages.return_training import FOLDS, Later, held_out, training_lines, unseen_products
 from pipeline.stages.returns import configured_priors, counted_evidence
 from pipeline.tasks import ReadTask, category_policy, product_hash, read_context, read_task, spilled
+from pipeline.train_prices import sampled_history, train_prices
 from pipeline.week import with_ordered_products
 
 KEY = ["marketplace", "product_id"]
@@ -62,6 +63,7 @@ class Records:
     candidates: pd.DataFrame
     orders: pd.DataFrame
     returns: pd.DataFrame
+    histories: tuple[pa.Table, ...]  # of each dump, newest first
     as_of: int
     files: tuple[tuple[str, str], ...]  # name and SHA-256 of every file that was read
 
@@ -82,14 +84,19 @@ def train(options: TrainOptions, say: Say = lambda line: None) -> list[Trained]:
     dumps, week = _dumps(data, options)
     if options.dry_run:
         with store.scratch_folder() as work:
-            return [train_returns(gather_records(dumps, week, plan, work, say), plan)]
+            return _trained(gather_records(dumps, week, plan, work, say), plan)
     with data.lock():
         data.sweep()
         with data.work_folder() as work:
-            trained = [train_returns(gather_records(dumps, week, plan, work, say), plan)]
+            trained = _trained(gather_records(dumps, week, plan, work, say), plan)
         for one in trained:
             keep_model(data, one)
     return trained
+
+
+def _trained(records: Records, plan: Plan) -> list[Trained]:
+    prices = train_prices(records.histories, records.as_of, plan)
+    return [train_returns(records, plan), *([prices] if prices is not None else [])]
 
 
 def _dumps(data: store.DataFolder, options: TrainOptions) -> tuple[list[Path], str]:
@@ -114,7 +121,7 @@ def _dumps(data: store.DataFolder, options: TrainOptions) -> tuple[list[Path], s
 def gather_records(dumps: Sequence[Path], week: str, plan: Plan, work: Path, say: Say = lambda line: None) -> Records:
     """Read the dumps, newest first; a product's candidate row is that of the newest dump that holds it."""
     context = read_context(plan)
-    orders, returns, candidates, files = [], [], [], []
+    orders, returns, candidates, histories, files = [], [], [], [], []
     with engine.executor(1) as pool:
         for place, dump in enumerate(dumps):
             say(f"reading {dump}")
@@ -127,10 +134,12 @@ def gather_records(dumps: Sequence[Path], week: str, plan: Plan, work: Path, say
             orders.append(_marked(spilled(spills, "orders"), dump.name))
             returns.append(_marked(spilled(spills, "returns"), dump.name))
             candidates.append(spilled(spills, "candidates"))
+            histories.append(sampled_history(spilled(spills, "price_history"), candidates[-1].num_rows))
     return Records(
         candidates=_newest_rows(candidates, orders, returns),
         orders=to_frame(pa.concat_tables(orders)),
         returns=without_repeats(to_frame(pa.concat_tables(returns)))[0],
+        histories=tuple(histories),
         as_of=day_number(sunday_of(week)),
         files=tuple(files),
     )

@@ -96,7 +96,7 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
     history, superseded = one_price_a_day(told_prices, orders.history)
     known_prices = with_earlier_weeks(history, bucket.kept_history)
 
-    prices = price_distributions(frame, _placed(known_prices, frame), as_of, plan.forecast)
+    prices = price_distributions(frame, _placed(known_prices, frame), as_of, plan.forecast, facts.models.prices)
     frame = _added(frame, prices.frame)
     frame = _added(frame, classify(frame, facts.category_rules, facts.category_policy).rename(columns={"fee_category": "guessed_fees"}))
     frame = _added(frame, _identity(frame, facts))

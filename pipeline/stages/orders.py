@@ -16,6 +16,7 @@ from pipeline.frames import days, flag, whole, whole_series
 from pipeline.stages.repeats import counts_by_file
 
 KEY = ["marketplace", "product_id"]
+NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,29 @@ def order_facts(orders: pd.DataFrame, as_of: int, window_days: int, recent_days:
     recent_days : int
         How far back `recent_units` (own sales) reaches.
     """
+    lines, repeats = _lines(orders, as_of)
+    back, _ = flag(lines, "is_return")
+    sales, returns = _linked(lines, back, as_of)
+    return OrderFacts(
+        counts=_counts(sales, returns, as_of, window_days, recent_days),
+        history=_daily_prices(lines[~back]),
+        candidates=_candidates(lines, back),
+        repeats=repeats,
+    )
+
+
+def linked_sales(orders: pd.DataFrame, as_of: int) -> pd.DataFrame:
+    """One row per order and product: `marketplace`, `product_id`, `order_id`, `day`, `units`, `customer` and `back_day`.
+
+    `back_day` is the day on which the first part of it came back, `NEVER` where none did up to the as-of day.
+    """
+    lines, _ = _lines(orders, as_of)
+    back, _ = flag(lines, "is_return")
+    return _linked(lines, back, as_of)[0]
+
+
+def _lines(orders: pd.DataFrame, as_of: int) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Lines up to the as-of day, each once, with their `day`; and how many repeats each file holds."""
     # Of lines told twice the first of the first file is kept, whatever was read first.
     orders = orders.sort_values(["file", "line"], kind="stable").reset_index(drop=True)
     same = ["file", *KEY, "order_id", "ordered_at", "quantity", "unit_price_cents", "currency", "title", "customer_key", "is_return",
@@ -57,23 +81,22 @@ def order_facts(orders: pd.DataFrame, as_of: int, window_days: int, recent_days:
     # Files that overlap hold the same line twice: told once.
     lines = orders[~orders.duplicated(same[1:])].copy()
     lines["day"] = np.floor_divide(lines["ordered_at"].astype("int64[pyarrow]").to_numpy(dtype=np.int64), 86_400)
-    lines = lines[lines["day"] <= as_of]
-    back, _ = flag(lines, "is_return")
+    return lines[lines["day"] <= as_of], repeats
+
+
+def _linked(lines: pd.DataFrame, back: np.ndarray, as_of: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Sales with the day on which they came back, and return orders with whether they match any sale."""
     sales, returns = _sales(lines[~back]), _returned_orders(lines[back])
-    sales["came_back"], sales["told_alone"], returns["is_unmatched"] = _came_back(sales, returns, as_of)
-    return OrderFacts(
-        counts=_counts(sales, returns, as_of, window_days, recent_days),
-        history=_daily_prices(lines[~back]),
-        candidates=_candidates(lines, back),
-        repeats=repeats,
-    )
+    sales["back_day"], sales["told_alone"], returns["is_unmatched"] = _back_days(sales, returns, as_of)
+    sales["came_back"] = sales["back_day"] <= as_of
+    return sales, returns
 
 
 def _sales(lines: pd.DataFrame) -> pd.DataFrame:
     """One row per order and product: day, units, customer, and whether the sale itself says that it came back."""
     grouped = lines.assign(
         second=lines["ordered_at"].astype("int64[pyarrow]").to_numpy(dtype=np.int64),
-        returned_day=np.where(days(lines, "returned_at")[1], days(lines, "returned_at")[0], np.iinfo(np.int64).max),
+        returned_day=np.where(days(lines, "returned_at")[1], days(lines, "returned_at")[0], NEVER),
         units=whole(lines, "quantity")[0],
         customer=whole(lines, "customer_key")[0],
     ).groupby([*KEY, "order_id"], sort=True, as_index=False)
@@ -92,16 +115,17 @@ def _returned_orders(lines: pd.DataFrame) -> pd.DataFrame:
                        link=("link", "max"))  # fmt: skip
 
 
-def _came_back(sales: pd.DataFrame, returns: pd.DataFrame, as_of: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which sales came back: told by the sale, by a link, or by the latest earlier sale of the same customer and product.
+def _back_days(sales: pd.DataFrame, returns: pd.DataFrame, as_of: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """When sales came back: told by the sale, by a link, or by the latest earlier sale of the same customer and product.
 
     Also which sales only tell it themselves (no return line is theirs), and which returns match no sale at all.
     """
-    came_back = sales["returned_day"].to_numpy() <= as_of
-    told_alone = came_back.copy()
+    told = sales["returned_day"].to_numpy()
+    back_day = np.where(told <= as_of, told, NEVER)
+    told_alone = back_day < NEVER
     unmatched = np.zeros(len(returns), dtype=bool)
     if not len(returns):
-        return came_back, told_alone, unmatched
+        return back_day, told_alone, unmatched
     position = {key: at for at, key in enumerate(zip(sales["marketplace"], sales["product_id"], sales["order_id"], strict=True))}
     left = sales["units"].to_numpy(dtype=np.int64).copy()
     unlinked = []
@@ -111,7 +135,7 @@ def _came_back(sales: pd.DataFrame, returns: pd.DataFrame, as_of: int) -> tuple[
         if at is None:
             unlinked.append(entry)
         else:
-            came_back[at] = True
+            back_day[at] = min(back_day[at], entry.day)
             told_alone[at] = False
             left[at] -= entry.units
     unmatched[[entry.Index for entry in unlinked]] = True
@@ -133,14 +157,14 @@ def _came_back(sales: pd.DataFrame, returns: pd.DataFrame, as_of: int) -> tuple[
             for at in spread:
                 taken = min(rest, max(left[at], 0))
                 if taken > 0:
-                    came_back[at] = True
+                    back_day[at] = min(back_day[at], entry.day)
                     told_alone[at] = False
                     unmatched[entry.Index] = False
                     left[at] -= taken
                     rest -= taken
                 if rest <= 0:
                     break
-    return came_back, told_alone, unmatched
+    return back_day, told_alone, unmatched
 
 
 def _counts(sales: pd.DataFrame, returns: pd.DataFrame, as_of: int, window_days: int, recent_days: int) -> pd.DataFrame:

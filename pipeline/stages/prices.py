@@ -7,36 +7,39 @@ is the mixture "stays at today's price / goes back to where it has been / moves 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 
 from pipeline.frames import days, whole, whole_series
 from pipeline.plan import Forecast
+from pipeline.stages.price_forecast import (
+    LEVELS,
+    Atoms,
+    Changes,
+    Mixture,
+    change_hazard,
+    joined,
+    lognormal_atoms,
+    normalised,
+    quantiles,
+    remembered,
+    stay_share,
+    thinned,
+)
+from pipeline.stages.price_learning import KERNEL_POINTS, PriceModel, learn_prices
+
+__all__ = ["FACT_DAYS", "LEVELS", "NAMES", "Atoms", "Prices", "learn_from_history", "price_distributions", "quantiles", "stored_kernel"]
 
 FACT_DAYS = 90
-LEVELS = 19  # p05, p10 ... p95
 NAMES = tuple(f"p{5 * level:02d}" for level in range(1, LEVELS + 1))
 _GRID_DAYS = 7  # the price is looked at once a week, so that a row per change and a row per week tell the same hazard
 _GRID_POINTS = 26
-
-
-@dataclass(frozen=True)
-class Atoms:
-    """Weighted prices: atom i says that candidate `row[i]` has `cents[i]` with `weight[i]`; rows ascend."""
-
-    row: np.ndarray
-    cents: np.ndarray
-    weight: np.ndarray
-
-    def share(self, held: np.ndarray, candidates: int) -> np.ndarray:
-        """Share of each candidate's weight on atoms where `held` is true; NaN for a candidate without atoms."""
-        total = np.bincount(self.row, weights=self.weight, minlength=candidates)
-        part = np.bincount(self.row, weights=self.weight * held, minlength=candidates)
-        with np.errstate(invalid="ignore"):
-            return np.where(total > 0, np.minimum(part / total, 1.0), np.nan)
+_TRUST_SHARES = tuple(round(1 - 0.05 * step, 2) for step in range(16))  # 1 ... 0.25
+_RANKS_MIN = 400  # fewer prices cannot tell 80 % from 75 %
+_GOLDEN = 0.6180339887498949
+_GAP_WEEKS_MAX = 4  # over a longer gap out of stock nobody can say how often a price changed
 
 
 @dataclass(frozen=True)
@@ -45,44 +48,19 @@ class Prices:
 
     `frame` (n rows): `price_cents`, `gate_price_cents`, `price_p05_cents` ... , `price_forecast_p05_cents` ... (Int64, minor units) and
     `price_evidence` (history, summary, snapshot, or missing). `facts` weighs the last 90 days (in days, or 1 for each of 19
-    quantiles), `forecast` the next 28 days (weights of a candidate sum to 1).
+    quantiles), `forecast` the next 28 days (weights of a candidate sum to 1). `mixture` is the forecast itself: `mixture.survival` gives
+    the share of the next 28 days at or above any price, exactly; `forecast` is `mixture` as weighted prices.
     """
 
     frame: pd.DataFrame
     facts: Atoms
     forecast: Atoms
+    mixture: Mixture
 
 
-def quantiles(atoms: Atoms, candidates: int) -> tuple[np.ndarray, np.ndarray]:
-    """The 19 quantiles of each candidate: the smallest price at which 20 x (weight so far) >= k x (whole weight).
-
-    Returns (int64 of shape (candidates, 19), mask of candidates with atoms). Whole weights are compared exactly.
-    """
-    order = np.lexsort((atoms.cents, atoms.row))
-    row, cents, weight = atoms.row[order], atoms.cents[order], atoms.weight[order]
-    values = np.zeros((candidates, LEVELS), dtype=np.int64)
-    known = np.zeros(candidates, dtype=bool)
-    if not len(row):
-        return values, known
-    first = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
-    last = np.r_[first[1:], len(row)] - 1
-    so_far = np.cumsum(weight)
-    before = np.repeat(np.r_[weight.dtype.type(0), so_far[last[:-1]]], last - first + 1)
-    total = np.repeat(so_far[last] - np.r_[weight.dtype.type(0), so_far[last[:-1]]], last - first + 1)
-    if weight.dtype.kind == "i":
-        upto = (20 * (so_far - before)) // total
-    else:
-        upto = np.floor(20 * (so_far - before) / total + 1e-9).astype(np.int64)
-        upto[last] = 20
-    down_from = np.r_[0, upto[:-1]]
-    down_from[first] = 0
-    spread = np.repeat(cents, upto - down_from).reshape(-1, 20)
-    values[row[first]] = spread[:, :LEVELS]
-    known[row[first]] = True
-    return values, known
-
-
-def price_distributions(candidates: pd.DataFrame, history: pd.DataFrame, as_of: int, plan: Forecast) -> Prices:
+def price_distributions(
+    candidates: pd.DataFrame, history: pd.DataFrame, as_of: int, plan: Forecast, model: PriceModel | None = None
+) -> Prices:
     """Price facts and forecast of every candidate.
 
     Parameters
@@ -94,6 +72,8 @@ def price_distributions(candidates: pd.DataFrame, history: pd.DataFrame, as_of: 
     as_of : int
         Days since 1970-01-01; later rows are not used. A price holds up to this day, the day itself not counted.
     plan : Forecast
+    model : PriceModel, optional
+        What `shortlist train` learnt of products in general; without it the plan's kernel and shares serve.
 
     Returns
     -------
@@ -114,9 +94,12 @@ def price_distributions(candidates: pd.DataFrame, history: pd.DataFrame, as_of: 
     sigma = np.where(summary, _summary_sigma(candidates, price, plan), plan.snapshot_spread)
     centre = np.where(summary, average, price)
     centre_log = np.log(np.maximum(centre, 1)) - np.where(summary, sigma**2 / 2, 0.0)
-    facts = _joined(facts, _lognormal(np.flatnonzero(summary | snapshot), centre_log, sigma))
+    facts = joined(facts, lognormal_atoms(np.flatnonzero(summary | snapshot), centre_log, sigma))
     # Without a current price nothing can be sold, so nothing is forecast; its past still stands as facts.
-    forecast = _forecast(candidates, price, known, steps, (centre_log, sigma), (from_history, summary, snapshot), plan)
+    today = np.where(known, price, 0)
+    past = (np.where(summary, centre_log, np.nan), np.where(summary, sigma, np.nan))
+    mixture = _mixture(candidates, today, steps, past, from_history, plan, model or PriceModel())
+    forecast = mixture.atoms()
 
     fact_values, has_facts = quantiles(facts, n)
     forecast_values, has_forecast = quantiles(forecast, n)
@@ -132,17 +115,21 @@ def price_distributions(candidates: pd.DataFrame, history: pd.DataFrame, as_of: 
         columns[f"price_{name}_cents"] = whole_series(fact_values[:, level], has_facts)
     for level, name in enumerate(NAMES):
         columns[f"price_forecast_{name}_cents"] = whole_series(forecast_values[:, level], has_forecast)
-    return Prices(pd.DataFrame(columns).set_index(candidates.index), facts, forecast)
+    return Prices(pd.DataFrame(columns).set_index(candidates.index), facts, forecast, mixture)
 
 
 @dataclass(frozen=True)
 class _Steps:
-    """Price steps up to the as-of day, sorted by (row, start): `cents` (0 = out of stock) holds on [start, end)."""
+    """Price steps up to the as-of day, sorted by (row, start): `cents` (0 = out of stock) holds on [start, end); neighbours differ.
+
+    The last step of a row runs on beyond the as-of day, at which it is cut.
+    """
 
     row: np.ndarray
     start: np.ndarray
     end: np.ndarray
     cents: np.ndarray
+    runs_on: np.ndarray
     as_of: int
 
     def window(self, length: int) -> Atoms:
@@ -158,11 +145,16 @@ def _steps(history: pd.DataFrame, as_of: int) -> _Steps:
     cents, priced = whole(history, "price_cents")
     used = (start <= as_of) & (row >= 0)
     row, start, cents = row[used], start[used], np.where(priced, cents, 0)[used]
-    order = np.lexsort((start, row))
-    row, start, cents = row[order], start[order], cents[order]
-    same = np.r_[row[1:] == row[:-1], False] if len(row) else np.zeros(0, dtype=bool)
-    end = np.where(same, np.r_[start[1:], 0] if len(row) else start, as_of)
-    return _Steps(row, start, end, cents, as_of)
+    rises = (row[1:] > row[:-1]) | ((row[1:] == row[:-1]) & (start[1:] > start[:-1]))
+    if not rises.all():
+        order = np.lexsort((start, row))
+        row, start, cents = row[order], start[order], cents[order]
+    # A price told again is no new step.
+    new = np.r_[True, (row[1:] != row[:-1]) | (cents[1:] != cents[:-1])][: len(row)]
+    row, start, cents = row[new], start[new], cents[new]
+    runs_on = np.r_[row[1:] != row[:-1], True][: len(row)]
+    end = np.where(runs_on, as_of, np.r_[start[1:], as_of][: len(row)])
+    return _Steps(row, start, end, cents, runs_on, as_of)
 
 
 def _summary_sigma(candidates: pd.DataFrame, price: np.ndarray, plan: Forecast) -> np.ndarray:
@@ -173,96 +165,126 @@ def _summary_sigma(candidates: pd.DataFrame, price: np.ndarray, plan: Forecast) 
     return np.sqrt(np.log1p(relative**2))
 
 
-def _lognormal(rows: np.ndarray, centre_log: np.ndarray, sigma: np.ndarray) -> Atoms:
-    """19 prices of equal weight per row, at the middle quantiles of a lognormal; the tenth is its median."""
-    z = ndtri((np.arange(LEVELS) + 0.5) / LEVELS)
-    cents = np.rint(np.exp(centre_log[rows, None] + sigma[rows, None] * z[None, :])).astype(np.int64)
-    return Atoms(np.repeat(rows, LEVELS), np.maximum(cents, 1).ravel(), np.ones(len(rows) * LEVELS, dtype=np.int64))
-
-
-def _joined(*parts: Atoms) -> Atoms:
-    row = np.concatenate([part.row for part in parts])
-    order = np.argsort(row, kind="stable")
-    return Atoms(
-        row[order],
-        np.concatenate([part.cents for part in parts])[order],
-        np.concatenate([part.weight for part in parts])[order],
+def _mixture(
+    candidates: pd.DataFrame,
+    today: np.ndarray,
+    steps: _Steps,
+    past: tuple[np.ndarray, np.ndarray],
+    from_history: np.ndarray,
+    plan: Forecast,
+    model: PriceModel,
+) -> Mixture:
+    n = len(today)
+    prior = model.hazard if model.hazard is not None else plan.hazard_prior
+    seen = weekly_changes(steps, n)
+    stay = stay_share(change_hazard(seen, prior, plan.hazard_prior_days), plan.horizon_days)
+    if model.stay_share_snapshot is not None:
+        stay = np.where(seen.intervals == 0, model.stay_share_snapshot, stay)
+    trust = seen.intervals / (seen.intervals + plan.own_history_trust) * (1.0 if model.trust_share is None else model.trust_share)
+    # Where it has been: an exponential memory of the days each price was in force.
+    weight = np.where(steps.cents > 0, remembered(steps.start, steps.end, steps.as_of, plan.half_life_days), 0.0)
+    used = (weight > 0) & from_history[steps.row]
+    memory = normalised(steps.row[used], steps.cents[used], weight[used], n)
+    trust = np.where(np.bincount(memory.row, minlength=n) > 0, trust, 0.0)
+    summary = ~np.isnan(past[1])
+    return Mixture(
+        today=today,
+        stay=np.where(summary, _summary_stay(candidates, today, plan, model), stay) if summary.any() else stay,
+        trust=np.where(summary, 1.0, np.where(from_history, trust, 0.0)),
+        memory=memory,
+        past_log=past[0],
+        past_sigma=past[1],
+        # The forecast's weighted prices and its exact evaluation look at the same ratios.
+        kernel=thinned(np.array(model.kernel) if model.kernel is not None else stored_kernel(plan), LEVELS),
     )
 
 
-def _forecast(
-    candidates: pd.DataFrame,
-    price: np.ndarray,
-    known: np.ndarray,
-    steps: _Steps,
-    lognormal: tuple[np.ndarray, np.ndarray],
-    evidence: tuple[np.ndarray, np.ndarray, np.ndarray],
-    plan: Forecast,
-) -> Atoms:
-    n = len(price)
-    from_history, summary, snapshot = (kind & known for kind in evidence)
-    stay, trust = _stay_and_trust(n, steps, plan)
-    stay = np.where(summary, _summary_stay(candidates, price, plan), stay)
-    stay = np.where(snapshot, np.mean(np.exp(-plan.hazard_prior * np.arange(1, plan.horizon_days + 1))), stay)
-    trust = np.where(from_history, trust, np.where(summary, 1.0, 0.0))
-
-    today = np.flatnonzero(known)
-    parts = [Atoms(today, price[today], stay[today])]
-    # Where it has been: an exponential memory of the days each price was in force.
-    decay = np.log(2) / plan.half_life_days
-    remembered = np.exp(-decay * (steps.as_of - steps.end)) - np.exp(-decay * (steps.as_of - steps.start))
-    remembered = np.where((steps.cents > 0) & known[steps.row], remembered, 0.0)
-    whole_memory = np.bincount(steps.row, weights=remembered, minlength=n)
-    trust = np.where(from_history & (whole_memory <= 0), 0.0, trust)
-    used = (remembered > 0) & from_history[steps.row]
-    row = steps.row[used]
-    parts.append(Atoms(row, steps.cents[used], (1 - stay[row]) * trust[row] * remembered[used] / whole_memory[row]))
-    # A summary's past is a lognormal around its average.
-    past = _lognormal(np.flatnonzero(summary), *lognormal)
-    parts.append(Atoms(past.row, past.cents, (1 - stay[past.row]) / LEVELS))
-    # As other products do: ratios to today's price, given that it changed.
-    doubtful = np.flatnonzero(known & (trust < 1))
-    ratios = _kernel_ratios(plan)
-    cents = np.maximum(np.rint(price[doubtful, None] * ratios[None, :]).astype(np.int64), 1)
-    weight = np.repeat((1 - stay[doubtful]) * (1 - trust[doubtful]) / LEVELS, LEVELS)
-    parts.append(Atoms(np.repeat(doubtful, LEVELS), cents.ravel(), weight))
-    return _joined(*parts)
+def weekly_changes(steps: _Steps, products: int) -> Changes:
+    """Changes between the weekly looks back from the as-of day (26 of them) at which the product was in stock."""
+    seen, latest, oldest = _looks(steps)
+    row, cents, latest, oldest = steps.row[seen], steps.cents[seen], latest[seen], oldest[seen]
+    inside = np.bincount(row, weights=oldest - latest, minlength=products)
+    pair = (row[1:] == row[:-1]) & (latest[:-1] - oldest[1:] <= _GAP_WEEKS_MAX)
+    owner = row[1:][pair]
+    between = np.bincount(owner, minlength=products)
+    changes = np.bincount(owner, weights=cents[1:][pair] != cents[:-1][pair], minlength=products)
+    return Changes(changes, inside + between, np.full(products, float(_GRID_DAYS)))
 
 
-def _stay_and_trust(n: int, steps: _Steps, plan: Forecast) -> tuple[np.ndarray, np.ndarray]:
-    """Share of the horizon spent at today's price (shrunk weekly change hazard), and the trust in a product's own history."""
-    changes, intervals = np.zeros(n), np.zeros(n)
-    if len(steps.row):
-        lowest = int(steps.start.min())
-        key = steps.row * (1 << 24) + (steps.start - lowest)
-        later: np.ndarray | None = None
-        for back in range(_GRID_POINTS):
-            day = steps.as_of - _GRID_DAYS * back
-            at = np.searchsorted(key, np.arange(n) * (1 << 24) + (day - lowest), side="right") - 1
-            there = (at >= 0) & (steps.row[np.maximum(at, 0)] == np.arange(n)) & (day >= lowest)
-            cents = np.where(there, steps.cents[np.maximum(at, 0)], 0)
-            if later is not None:
-                both = (cents > 0) & (later > 0)
-                intervals += both
-                changes += both & (cents != later)
-            later = np.where(cents > 0, cents, later if later is not None else 0)
-    prior = plan.hazard_prior_days / _GRID_DAYS
-    expected = prior * -np.expm1(-plan.hazard_prior * _GRID_DAYS)
-    changed = np.minimum((changes + expected) / (intervals + prior), 0.98)
-    hazard = -np.log1p(-changed) / _GRID_DAYS
-    stay = np.exp(-hazard[:, None] * np.arange(1, plan.horizon_days + 1)[None, :]).mean(axis=1)
-    return stay, intervals / (intervals + plan.own_history_trust)
+def _looks(steps: _Steps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which steps are seen at a weekly look with a price, and their latest and oldest look (0 = the as-of day).
+
+    A step in force on [start, end) is seen at the looks j with start <= as_of - 7 j < end; the one that runs on is seen today too.
+    """
+    latest = np.where(steps.runs_on, 0, (steps.as_of - steps.end) // _GRID_DAYS + 1)
+    oldest = np.minimum((steps.as_of - steps.start) // _GRID_DAYS, _GRID_POINTS - 1)
+    return (oldest >= latest) & (steps.cents > 0), latest, oldest
 
 
-def _summary_stay(candidates: pd.DataFrame, price: np.ndarray, plan: Forecast) -> np.ndarray:
+def learn_from_history(history: pd.DataFrame, as_of: int, plan: Forecast) -> PriceModel:
+    """What the weekly looks at a price history (`row`, `date`, `price_cents`, as in `price_distributions`) say of products in general."""
+    steps = _steps(history, as_of)
+    seen, latest, oldest = _looks(steps)
+    times = (oldest - latest + 1)[seen]
+    row = np.repeat(steps.row[seen], times)
+    cents = np.repeat(steps.cents[seen], times)
+    first = np.cumsum(times) - times
+    look = np.repeat(oldest[seen], times) - (np.arange(len(row)) - np.repeat(first, times))
+    model = learn_prices(row, as_of - _GRID_DAYS * look, cents, as_of, plan.horizon_days, plan.flat_tolerance)
+    return model.model_copy(update={"trust_share": _trust_share(history, as_of, plan, model)})
+
+
+def _trust_share(history: pd.DataFrame, as_of: int, plan: Forecast, model: PriceModel) -> float | None:
+    """The share of trust in the past at which the 80 % band of a horizon ago held nearest to 80 % of what followed.
+
+    By randomised ranks, since half of the probability often lies on one price; the luck is a sequence without clusters, not dice.
+    """
+    origin = as_of - plan.horizon_days
+    before, after = _steps(history, origin), _steps(history, as_of)
+    products = int(after.row[-1]) + 1 if len(after.row) else 0
+    today = _price_on(after, products, origin)
+    nothing = np.full(products, np.nan)
+    told = _mixture(pd.DataFrame(index=range(products)), today, before, (nothing, nothing), today > 0, plan, model)
+    owners, truths = [], []
+    for ahead in range(_GRID_DAYS, plan.horizon_days + 1, _GRID_DAYS):
+        true = _price_on(after, products, origin + ahead)
+        owners.append(np.flatnonzero((today > 0) & (true > 0)))
+        truths.append(true)
+    if sum(len(owner) for owner in owners) < _RANKS_MIN:
+        return None
+
+    def gap(share: float) -> float:
+        mixture = replace(told, trust=told.trust * share)
+        inside = total = 0
+        for owner, true in zip(owners, truths, strict=True):
+            least, above = mixture.survival(true)[owner], mixture.survival(true + 1)[owner]
+            luck = (owner * _GOLDEN) % 1
+            inside += int(np.count_nonzero(np.abs(0.5 - least + luck * (least - above)) <= 0.4))
+            total += len(owner)
+        return abs(inside / total - 0.8)
+
+    return min(_TRUST_SHARES, key=gap)
+
+
+def _price_on(steps: _Steps, products: int, day: int) -> np.ndarray:
+    """The price in force on a day, 0 where there is none."""
+    there = (steps.start <= day) & ((steps.end > day) | steps.runs_on)
+    price = np.zeros(products, dtype=np.int64)
+    price[steps.row[there]] = steps.cents[there]
+    return price
+
+
+def _summary_stay(candidates: pd.DataFrame, price: np.ndarray, plan: Forecast, model: PriceModel) -> np.ndarray:
     flat = np.ones(len(price), dtype=bool)
     for name in ("avg30_price_cents", "avg90_price_cents"):
         average, known = whole(candidates, name)
         flat &= ~known | (np.abs(average - price) <= plan.flat_tolerance * np.maximum(price, 1))
-    return np.where(flat, plan.stay_share_flat, plan.stay_share_moved)
+    at_flat = model.stay_share_flat if model.stay_share_flat is not None else plan.stay_share_flat
+    at_moved = model.stay_share_moved if model.stay_share_moved is not None else plan.stay_share_moved
+    return np.where(flat, at_flat, at_moved)
 
 
-def _kernel_ratios(plan: Forecast) -> np.ndarray:
-    """19 ratios of equal weight: the kernel's points joined by straight lines in log ratio, level beyond both ends."""
+def stored_kernel(plan: Forecast) -> np.ndarray:
+    """99 equally likely ratios: the plan's kernel joined by straight lines in log ratio, level beyond both ends."""
     shares, ratios = np.array(plan.kernel).T
-    return np.exp(np.interp((np.arange(LEVELS) + 0.5) / LEVELS, shares, np.log(ratios)))
+    return np.exp(np.interp((np.arange(KERNEL_POINTS) + 0.5) / KERNEL_POINTS, shares, np.log(ratios)))

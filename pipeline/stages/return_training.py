@@ -58,12 +58,14 @@ def one_prior(counts: ReturnCounts) -> tuple[float, float]:
     return float(expit(found.x[0])), float(np.exp(found.x[1]))
 
 
-def rival_losses(earlier: ReturnCounts, later: Later) -> dict[str, float]:
-    """Loss per later order, times 10,000, of the rivals; `raw`, `laplace` and `global` are point rates, scored as binomials."""
-    n, k = earlier.orders, np.minimum(earlier.returned, earlier.orders)
-    overall = max(float(k.sum()), 0.5) / float(n.sum())
-    with np.errstate(invalid="ignore", divide="ignore"):
-        raw = np.where(n > 0, k / np.maximum(n, 1), overall)
+def rival_losses(earlier: ReturnCounts, seen: ReturnCounts, later: Later) -> dict[str, float]:
+    """Loss per later order, times 10,000, of the rivals, fitted to `earlier`, their evidence `seen` in the order of `later`.
+
+    `raw`, `laplace` and `global` are point rates, scored as binomials; a product without orders has the mean of all as its raw rate.
+    """
+    overall = max(float(np.minimum(earlier.returned, earlier.orders).sum()), 0.5) / float(earlier.orders.sum())
+    n, k = seen.orders, np.minimum(seen.returned, seen.orders)
+    raw = np.where(n > 0, k / np.maximum(n, 1), overall)
     mean, strength = one_prior(earlier)
     one = np.full(len(n), mean * strength) + k, np.full(len(n), (1 - mean) * strength) + n - k
     losses = {
@@ -89,7 +91,7 @@ def held_out(earlier: ReturnCounts, later: Later, configured_strength: np.ndarra
     losses = {
         "model": scores.nll_beta_binomial,
         "configured_priors": 1e4 * float(beta_binomial_loss(*configured, after.returned, after.orders).sum()) / scores.orders,
-        **rival_losses(seen, after),
+        **rival_losses(earlier, seen, after),
     }
     rows = calibration(alpha / (alpha + beta_), after.returned, after.orders)
     return {"scores": asdict(scores), "loss_per_order": losses, "calibration": rows}

@@ -25,6 +25,7 @@ RANKS = (
     ("weeks", "doctor"),
     ("schedule",),
     ("run", "train", "check", "look"),
+    ("train_prices",),
     ("demo/*",),
     ("accounts",),
     ("inputs", "plan_check"),
