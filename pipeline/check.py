@@ -13,6 +13,7 @@ from pipeline.publish.manifest import file_entry
 from pipeline.tasks import read_context, sources
 
 _SAMPLES = 3
+_NAMES = 8
 
 
 def check_dump(dump: Path, plan: Plan) -> dict[str, Any]:
@@ -23,9 +24,15 @@ def check_dump(dump: Path, plan: Plan) -> dict[str, Any]:
     files = []
     for file in list_dump(dump):
         told = describe(file, sources(), context)
-        entry: dict[str, Any] = {"file": file.name, "source": told.source, "table": told.table, "problem": told.problem}
+        entry: dict[str, Any] = {
+            "header": list(told.header),
+            "file": file.name,
+            "source": told.source,
+            "table": told.table,
+            "problem": told.problem,
+        }
         if told.problem is None:
-            entry |= {"columns": told.columns, "unused": list(told.unused)}
+            entry |= {"columns": told.columns, "unused": list(told.unused), "told_by": list(told.told_by)}
             try:
                 reading = read_file(file, sources(), context)
                 kinds: Counter[str] = Counter()
@@ -46,15 +53,16 @@ def check_lines(told: dict[str, Any]) -> list[str]:
     lines: list[str] = []
     for entry in told["files"]:
         if entry["problem"]:
-            lines += [f"{entry['file']}", f"  {entry['problem']}"]
+            lines += [f"{entry['file']}: cannot be read", f"  {entry['problem']}"]
+            lines += [f"  its columns: {_shown(entry['header'])}"] if entry["header"] else []
             continue
         ledger = entry["ledger"]
         lines.append(f"{entry['file']}: {entry['source']} -> {entry['table']}, {ledger['encoding']}")
-        lines.append("  " + ", ".join(f"{field} = {header}" for field, header in entry["columns"].items()))
+        lines.append(f"  told by: {_shown(entry['told_by'])}")
+        if entry["columns"]:
+            lines.append("  " + ", ".join(f"{field} = {header}" for field, header in entry["columns"].items()))
         if entry["unused"]:
-            shown = ", ".join(header or "(without a name)" for header in entry["unused"][:8])
-            more = f" and {len(entry['unused']) - 8} more" if len(entry["unused"]) > 8 else ""
-            lines.append(f"  not used: {shown}{more}")
+            lines.append(f"  not used: {_shown(entry['unused'])}")
         parts = [f"{ledger['lines']:,} lines", f"{ledger['rows']:,} rows"]
         parts += [f"{kind} {count:,}" for kind, count in {**ledger["non_records"], **ledger["non_products"]}.items()]
         parts += [f"blank {ledger['blank']:,}"] if ledger["blank"] else []
@@ -68,3 +76,8 @@ def check_lines(told: dict[str, Any]) -> list[str]:
     good = len(told["files"]) - told["problems"]
     lines.append(f"{good} of {len(told['files'])} files can be read" + ("; the others refuse the dump" if told["problems"] else ""))
     return lines
+
+
+def _shown(names: list[str]) -> str:
+    shown = ", ".join(name or "(without a name)" for name in names[:_NAMES])
+    return shown + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")

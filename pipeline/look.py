@@ -82,7 +82,7 @@ def source_entries() -> list[dict[str, Any]]:
         entries.append(
             {
                 "name": source.name,
-                "table": source.table or "refused",
+                "table": source.table or ("left out" if source.left_out else "refused"),
                 "title": source.title,
                 "all": list(tells.all),
                 "any": list(tells.any),

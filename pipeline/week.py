@@ -91,7 +91,10 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
     orders = order_facts(bucket.orders, as_of, plan.returns.window_days, plan.rules.fba_window_days)
     merged = one_row_per_product(bucket.candidates)
     frame = with_ordered_products(merged.candidates, orders.candidates)
-    told_prices, repeated_prices = without_repeats(bucket.price_history)
+    told_prices, repeated = without_repeats(bucket.price_history)
+    # History that a candidate's own record holds is no line of the file: its repeats are none either.
+    beside = set(bucket.candidates["file"])
+    repeated_prices = {file: count for file, count in repeated.items() if file not in beside}
     returns, repeated_returns = without_repeats(bucket.returns)
     history, superseded = one_price_a_day(told_prices, orders.history)
     known_prices = with_earlier_weeks(history, bucket.kept_history)

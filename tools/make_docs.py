@@ -246,7 +246,9 @@ def made_origin() -> str:
 
 def made_sources() -> str:
     """The sources that ship."""
-    rows = [(f"`{source.name}`", source.table or "refused", source.title) for source in _sources().values()]
+    rows = [
+        (f"`{source.name}`", source.table or ("left out" if source.left_out else "refused"), source.title) for source in _sources().values()
+    ]
     return table(("source", "table", "what it is"), rows)
 
 

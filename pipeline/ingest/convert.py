@@ -144,8 +144,10 @@ class Converter:
         parts = [clean(raw[place], tokens).rows() for place in places]
         if rule.join:
             filled = [pc.fill_null(part, "") for part in parts]
-            joined = pc.utf8_trim_whitespace(pc.binary_join_element_wise(*filled, " "))
-            return Cells(drop_missing(joined, ())), None
+            if rule.kind == "gtins":
+                return Cells(drop_missing(pc.utf8_trim_whitespace(pc.binary_join_element_wise(*filled, " ")), ())), None
+            # A key of several columns: each keeps its place, so that (a, nothing) is not (nothing, a).
+            return Cells(drop_missing(pc.binary_join_element_wise(*filled, "|"), ("|" * (len(parts) - 1),))), None
         origin = np.full(len(parts[0]), 0, np.int32)
         taken = np.zeros(len(parts[0]), bool)
         for number, part in enumerate(parts):
@@ -175,7 +177,18 @@ class Converter:
             array, fits = parse(cells.values, rule, self.form)
             chunk.columns[self.targets[name]] = cells.spread(array)
         if not fits.all():
-            self._misfits(name, cells.spread_mask(~fits), origin, chunk)
+            hint = self._hint(rule, cells.values.filter(pa.array(~fits)))
+            self._misfits(name, cells.spread_mask(~fits), origin, chunk, hint)
+
+    def _hint(self, rule: ColumnRule, misfits: pa.Array) -> str:
+        """What to declare, when most of the cells that do not fit would with the other decimal sign."""
+        if rule.kind not in {"money", "cost", "real"}:
+            return ""
+        other = NumberForm("," if self.form.decimal == "." else ".", self.form.grouping)
+        _, _, fits = parse_money(misfits, other, rule.round, rule.range)
+        if 2 * int(fits.sum()) <= len(misfits):
+            return ""
+        return f"; it is one with decimal '{other.decimal}': declare `decimal` for {self.source.name} in the plan if that is meant"
 
     def _empty_fields(self) -> set[str]:
         return {name for rule in self.source.non_records for name in rule.empty}
@@ -184,14 +197,14 @@ class Converter:
     def _amount_fits(amounts: np.ndarray, null: np.ndarray, rule: ColumnRule) -> np.ndarray:
         return null | ((amounts > 0) if rule.zero == "refuse" else (amounts >= 0))
 
-    def _misfits(self, name: str, wrong: np.ndarray, origin: np.ndarray | None, chunk: Chunk) -> None:
+    def _misfits(self, name: str, wrong: np.ndarray, origin: np.ndarray | None, chunk: Chunk, hint: str = "") -> None:
         rule, places = self.source.columns[name], self.match.columns[name]
         if rule.misfit == "missing":
             self._soften(name, wrong, chunk)
             return
         for number, place in enumerate(places):
             here = wrong if origin is None else wrong & (origin == number)
-            chunk.fail(here, Fault(self.match.header[place], "value", self._wanted(rule)))
+            chunk.fail(here, Fault(self.match.header[place], "value", self._wanted(rule) + hint))
             if origin is None:
                 return
 
@@ -290,9 +303,19 @@ class Converter:
             if wrong.any():
                 self._misfits(name, wrong, None, chunk) if rule.misfit == "set_aside" else None
                 null = null | wrong
+            if rule.total_of:
+                amounts, null = self._each(amounts, null, chunk.columns.get(rule.total_of))
             if rule.zero == "refuse":
                 chunk.fail(~null & (amounts <= 0), Fault(header, "value", self._wanted(rule)))
         chunk.columns[self.targets[name]] = pa.array(amounts, pa.int64(), mask=null)
+
+    @staticmethod
+    def _each(totals: np.ndarray, null: np.ndarray, counts: pa.Array | None) -> tuple[np.ndarray, np.ndarray]:
+        """The price of one out of a line's total, rounded half up to the minor unit; none where there is no count."""
+        if counts is None:
+            return totals, null
+        number = np.abs(pc.fill_null(counts, 0).to_numpy())
+        return (2 * totals + number) // np.maximum(2 * number, 1), null | (number == 0)
 
     # -- rows as a whole -----------------------------------------------------------------------------------------------
 

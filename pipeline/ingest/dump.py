@@ -8,10 +8,13 @@ from pipeline.errors import DumpError
 from pipeline.ingest.aside import mask
 from pipeline.ingest.blocks import read_lines
 from pipeline.ingest.files import DumpFile, list_dump
+from pipeline.ingest.header import Header
+from pipeline.ingest.left_out import LeftOutReading
 from pipeline.ingest.lines import Grammar
 from pipeline.ingest.opening import header_names, read_header
 from pipeline.ingest.places import ReadContext
 from pipeline.ingest.reading import FileReading
+from pipeline.ingest.recognise import reasons
 from pipeline.ingest.records import records_at
 from pipeline.ingest.report import Description, FileReport
 from pipeline.ingest.sources import Source
@@ -21,7 +24,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def read_file(file: DumpFile, sources: Sequence[Source], context: ReadContext) -> FileReading:
+def read_file(file: DumpFile, sources: Sequence[Source], context: ReadContext) -> FileReading | LeftOutReading:
     """Open a file and recognise it.
 
     Raises
@@ -29,7 +32,11 @@ def read_file(file: DumpFile, sources: Sequence[Source], context: ReadContext) -
     DumpError
         The file is empty, unknown, of an undeclared encoding, or lacks a currency that nothing else says.
     """
-    return FileReading(file, read_header(file, sources, context), context)
+    return _reading(file, read_header(file, sources, context), context)
+
+
+def _reading(file: DumpFile, header: Header, context: ReadContext) -> FileReading | LeftOutReading:
+    return LeftOutReading(file, header) if header.match.source.left_out else FileReading(file, header, context)
 
 
 def raw_records(file: DumpFile, source: Source, offsets: Sequence[int], context: ReadContext) -> list[str]:
@@ -51,10 +58,11 @@ def describe(file: DumpFile, sources: Sequence[Source], context: ReadContext) ->
     """How a file would be read, or why not; never raises a refusal, reads no more than the header."""
     try:
         header = read_header(file, sources, context)
-        FileReading(file, header, context)
+        _reading(file, header, context)
     except DumpError as error:
         return Description(file.name, header_names(file), problem=str(error.args[0]))
     match = header.match
     return Description(
-        file.name, match.header, match.source.name, match.source.table, header.encoding, header.fields(), match.unused
+        file.name, match.header, match.source.name, match.source.table or "left out", header.encoding, header.fields(), match.unused,
+        tuple(reasons(match)),
     )  # fmt: skip

@@ -60,6 +60,7 @@ class FileReading:
         self.report = FileReport(
             file.name, self.source.name, self.source.table, header.encoding, header.separator, header=header.lines,
             blank=header.blank, columns=header.fields(), unused=list(self.match.unused), warnings=list(header.notes),
+            exported_at=self.match.exported_at(),
         )  # fmt: skip
 
     def tables(self) -> Iterator[tuple[str, pa.Table]]:

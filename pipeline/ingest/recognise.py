@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import re
 import unicodedata
@@ -30,6 +31,13 @@ class Match:
     currencies: Mapping[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     personal: frozenset[int] = frozenset()
+
+    def exported_at(self) -> str | None:
+        """When the tool wrote the file, where a name in the header tells it."""
+        if not self.source.exported_at:
+            return None
+        found = (re.search(self.source.exported_at, name) for name in self.header)
+        return next((hit["value"] for hit in found if hit), None)
 
     def header_currencies(self) -> list[str]:
         """The currencies that headers name for certain; a `$` may mean several."""
@@ -86,14 +94,31 @@ def recognise(header: Sequence[str], sources: Sequence[Source], file: str = "the
 
 def no_source(header: Sequence[str], sources: Sequence[Source], file: str) -> str:
     """The one line that says which source comes nearest to a header, and what it lacks."""
-    matches = [_match(header, source) for source in sources if not source.refused]
+    matches = [_match(header, source) for source in sources if source.columns]
     if not matches:
         return f"{file}: no source is known; add one to configs/sources"
     best = max(matches, key=lambda match: (len(match.columns) - 2 * len(lacks(match)), -len(match.source.columns)))
+    wanted = "; ".join(name + _near_miss(name, best) for name in lacks(best))
     return (
-        f"{file}: no source knows this header; nearest is {best.source.name}, which wants {'; '.join(lacks(best))}"
+        f"{file}: no source knows this header; nearest is {best.source.name}, which wants {wanted}"
         "; rename the columns, or describe the export in a file of configs/sources"
     )
+
+
+def _near_miss(wanted: str, match: Match) -> str:
+    """The name in the file that a missing one may be a misspelling of."""
+    free = {fold(name): name for name in match.unused}
+    found = [near for part in wanted.split(" or ") for near in difflib.get_close_matches(fold(part), free, n=1, cutoff=0.7)]
+    return f" (the file has '{free[found[0]]}')" if found else ""
+
+
+def reasons(match: Match) -> list[str]:
+    """The names by which a header was told to be of its source."""
+    source, there = match.source, {fold(name) for name in match.header}
+    told = [name for name in source.recognise.all if fold(name) in there]
+    told += [match.header[match.columns[f][0]] for f, r in source.columns.items() if r.required and f in match.columns]
+    told += [name for name in source.recognise.any if _finds(name, there)]
+    return list(dict.fromkeys(told))
 
 
 def lacks(match: Match) -> list[str]:
@@ -102,6 +127,8 @@ def lacks(match: Match) -> list[str]:
     rule = source.recognise
     missing = [name for name in rule.all if fold(name) not in there]
     missing += [" or ".join(r.headers[:3]) for f, r in source.columns.items() if r.required and f not in match.columns]
+    keys = [(f, r) for f, r in source.columns.items() if r.required and r.join and r.kind == "id" and f in match.columns]
+    missing += [" and ".join(r.headers) for f, r in keys if len(match.columns[f]) < len(r.headers)]
     if rule.any and not any(_finds(name, there) for name in rule.any):
         missing.append("one of " + ", ".join(rule.any[:6]))
     missing += [f"no '{name}'" for name in rule.none if fold(name) in there]

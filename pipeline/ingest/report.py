@@ -51,7 +51,7 @@ class FileReport:
 
 @dataclass(frozen=True)
 class Description:
-    """What `shortlist check` tells of a file; `problem` says why it cannot be read, else `source` and `columns` how."""
+    """What `shortlist check` tells of a file; `problem` says why it cannot be read, else `source` and `columns` how, and `told_by` why."""
 
     file: str
     header: tuple[str, ...]
@@ -60,4 +60,5 @@ class Description:
     encoding: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    told_by: tuple[str, ...] = ()
     problem: str | None = None

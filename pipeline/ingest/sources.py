@@ -80,7 +80,8 @@ class ColumnRule(_Frozen):
     headers: tuple[str, ...] = Field(min_length=1)
     kind: Kind
     coalesce: bool = False  # the first of the headers whose cell is filled, not just the first header that exists
-    join: bool = False  # all of them together (gtins)
+    join: bool = False  # all of them together: gtins, or an id made of several columns (with | between)
+    total_of: str = ""  # money for so many of that field (an order line's total): divided by it, rounded
     required: bool = False  # a file without it is not of this source
     filled: bool = False  # a line without a value here is set aside
     personal: bool = False
@@ -163,6 +164,8 @@ class Source(_Frozen):
     title: str
     table: str = ""
     refused: str = ""  # the sentence that such a file is refused with
+    left_out: str = ""  # the sentence with which such a file is passed over, its lines counted as non-records
+    exported_at: str = ""  # a pattern with a group `value` on the names of the header
     recognise: Recognise = Recognise()
     file: FileForm = FileForm()
     constants: dict[str, str] = {}
@@ -178,9 +181,9 @@ class Source(_Frozen):
 
     @model_validator(mode="after")
     def _fields_exist(self) -> Source:
-        if self.refused:
+        if self.refused or self.left_out:
             if self.table or self.columns or not (self.recognise.all or self.recognise.any):
-                raise ValueError("a source that is refused has a title and [recognise], and neither table nor columns")
+                raise ValueError("a source that is refused or left out has a title and [recognise], and neither table nor columns")
             return self
         if self.table not in tables.DUMP_TABLES:
             raise ValueError(f"'{self.table}' is no table; known: {', '.join(tables.DUMP_TABLES)}")
@@ -192,6 +195,8 @@ class Source(_Frozen):
             if target(self.table, field) is None:
                 raise ValueError(f"'{field}' is no column of {self.table}{nearest(field, _natural(self.table))}")
         for field, rule in self.columns.items():
+            if rule.total_of and self.columns.get(rule.total_of, rule).kind not in {"count", "quantity"}:
+                raise ValueError(f"column '{field}' is a total of '{rule.total_of}', which is no count here")
             wanted = types[str(target(self.table, field))]
             if rule.kind != "timestamp" and wanted != _TYPES[rule.kind]:
                 raise ValueError(f"column '{field}' holds {wanted}, which the kind '{rule.kind}' does not give")

@@ -116,6 +116,15 @@ def test_cj_products_old_and_new_in_every_wrapping(tmp_path, read, sources, cont
     assert ["CJINV000001" in lines[0], "CJINV000003" in lines[2]] == [True, True]
 
 
+def test_a_run_takes_candidates_and_history_out_of_one_json_file(make_dump, run):
+    dump = make_dump("2026-W47", more={"candidates": [], "price_history": []})
+    told = product(asin="B0EXAMPLE1", title="Bamboo drawer organizer, set of 4", brand="Generic")
+    (dump / "products.json").write_text(answer(told, told, product(asin="B0INV00002")))
+    entry = next(e for e in run(dump).manifest["inputs"] if e["file"] == "products.json")
+    # The second telling of a product is one repeat; the history beside it is no line of the file.
+    assert (entry["lines"], entry["rows"], entry["exact_repeats"], entry["records_used"]) == (3, 3, 1, 2)
+
+
 def test_a_freight_quotation_is_refused_by_name(read):
     with pytest.raises(DumpError, match="freight quotation: it says no product"):
         read('[{"logisticName": "CJPacket", "logisticPrice": 4.15, "logisticAging": "2-5"}]', "freight.json")
