@@ -46,6 +46,7 @@ class Configs:
 
     marketplaces: Mapping[str, Marketplace]
     fee_tables: Mapping[str, Mapping[str, Any]]
+    card_tables: Mapping[str, Mapping[str, Any]]
     category_tables: Mapping[str, Mapping[str, Any]]
     digits: Mapping[str, int]
     digest: str
@@ -116,14 +117,15 @@ def load_plan(path: Path | None = None) -> Plan:
 def load_configs() -> Configs:
     """Marketplaces, fee tables, category tables and currencies; raises `PlanError`."""
     fee_tables = {path.stem: read_toml(path) for path in sorted((CONFIGS / "marketplaces").glob("*.toml"))}
+    card_tables = {path.stem: read_toml(path) for path in sorted((CONFIGS / "fulfilment").glob("*.toml"))}
     category_tables = {path.stem: read_toml(path) for path in sorted((CONFIGS / "categories").glob("*.toml"))}
     digits = read_toml(CONFIGS / "currencies.toml")["digits"]
     wanted = {"code", "currency", "aliases", "url", "languages", "vat_region", "duty_free_origins"}
     marketplaces: dict[str, Marketplace] = {}
     for stem, table in fee_tables.items():
         where = f"configs/marketplaces/{stem}.toml"
-        for key in sorted(set(table) - wanted - {"schedule"}):
-            raise PlanError(f"{where}: unknown key {key!r}; known: {', '.join(sorted(wanted))}, [[schedule]]")
+        for key in sorted(set(table) - wanted - {"schedule", "import"}):
+            raise PlanError(f"{where}: unknown key {key!r}; known: {', '.join(sorted(wanted))}, [[schedule]], [[import]]")
         for key in sorted(wanted - set(table)):
             raise PlanError(f"{where}: {key!r} is missing")
         if table["currency"] not in digits:
@@ -133,8 +135,8 @@ def load_configs() -> Configs:
         aliases = tuple(alias.casefold() for alias in table["aliases"])
         origins = frozenset(table["duty_free_origins"])
         marketplaces[table["code"]] = Marketplace(table["code"], table["currency"], aliases, table["url"], table["vat_region"], origins)
-    digest = digest_of([fee_tables, category_tables, digits])
-    return Configs(marketplaces, fee_tables, category_tables, digits, digest)
+    digest = digest_of([fee_tables, card_tables, category_tables, digits])
+    return Configs(marketplaces, fee_tables, card_tables, category_tables, digits, digest)
 
 
 def _plan(values: dict[str, Any], name: str) -> Plan:

@@ -40,6 +40,7 @@ class FeeLine:
     minimum: int
     closing: int
     mark: str
+    unknown: str = ""  # what of this line is not known; the row that it charges says so
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ class FeeSchedule:
 
 
 def half_up(numerator: Cents, denominator: int) -> Cents:
-    """Whole division, half up, for numerators of any sign and a denominator above zero."""
-    return (2 * numerator + denominator) // (2 * denominator)
+    """Whole division, half up, for numerators of any sign and an even denominator above zero."""
+    return (numerator + denominator // 2) // denominator
 
 
 def in_force(schedules: Sequence[FeeSchedule], marketplace: str, day: dt.date) -> FeeSchedule | None:
@@ -79,47 +80,57 @@ def in_force(schedules: Sequence[FeeSchedule], marketplace: str, day: dt.date) -
 class FeeTable:
     """Fee lines of several schedules as arrays, one entry per line, so that a whole column is charged at once."""
 
-    kind: npt.NDArray[np.int8]  # 0 flat or whole, 1 marginal
-    bounds: Cents  # (entries, STEPS), padded with a bound that no price reaches
-    rates: Cents  # (entries, STEPS), ppm
+    bounds: Cents  # (entries, STEPS - 1), padded with a bound that no price reaches
+    rate: Cents  # ppm of the first step
+    rise: Cents  # (entries, STEPS - 1): by how much the rate changes behind each bound, ppm
+    whole: npt.NDArray[np.int64]  # 1 where a step's rate holds for the whole price, 0 where only for the part above its bound
     minimum: Cents
     closing: Cents
     refund_share: Cents
     refund_cap: Cents
 
+    @property
+    def steps(self) -> int:
+        """How many steps the longest line has."""
+        return 1 + int((self.bounds < _OPEN_END).any(axis=0).sum())
+
     def referral(self, price: Cents, entry: npt.NDArray[np.int64]) -> Cents:
-        """Referral fee of each price (minor units, any shape) under its entry (same shape); minor units."""
-        whole = np.zeros_like(price)
-        below = np.zeros_like(price)
-        marginal = np.zeros_like(price)
-        found = np.zeros(price.shape, dtype=bool)
-        for step in range(STEPS):
-            bound, rate = self.bounds[entry, step], self.rates[entry, step]
-            here = ~found & (price <= bound)
-            whole = np.where(here, price * rate, whole)
-            marginal += (np.minimum(price, bound) - np.minimum(price, below)) * rate
-            found |= here
-            below = bound
-        fee = half_up(np.where(self.kind[entry] == 1, marginal, whole), PPM)
-        return np.maximum(fee, self.minimum[entry])
+        """Referral fee of each price (minor units; shape (n,) or (n, k)) under the entry of its row (n); minor units."""
+        down = (slice(None), None) if price.ndim > 1 else (slice(None),)
+        raw = price * self.rate[entry][down]
+        stepped = np.flatnonzero((self.bounds[:, 0] < _OPEN_END)[entry])
+        if len(stepped):
+            raw[stepped] += self._behind_bounds(price[stepped], entry[stepped], down)
+        fee = half_up(raw, PPM)
+        return np.maximum(fee, self.minimum[entry][down], out=fee)
+
+    def _behind_bounds(self, price: Cents, entry: npt.NDArray[np.int64], down: tuple[Any, ...]) -> Cents:
+        more = np.zeros_like(price)
+        for step in range(self.steps - 1):
+            bound = self.bounds[entry, step]
+            base = price - (bound * (1 - self.whole[entry]))[down]
+            more += (price > bound[down]) * base * self.rise[entry, step][down]
+        return more
 
     def refund(self, referral: Cents, entry: npt.NDArray[np.int64]) -> Cents:
-        """What the marketplace keeps of a referral fee when the sale is refunded: a share, capped."""
-        return np.minimum(half_up(referral * self.refund_share[entry], PPM), self.refund_cap[entry])
+        """What the marketplace keeps of a referral fee (shape (n,) or (n, k)) when the sale is refunded: a share, capped."""
+        down = (slice(None), None) if referral.ndim > 1 else (slice(None),)
+        kept = half_up(referral * self.refund_share[entry][down], PPM)
+        return np.minimum(kept, self.refund_cap[entry][down], out=kept)
 
 
 def fee_table(lines: Sequence[tuple[FeeSchedule, FeeLine]]) -> FeeTable:
     """Stack fee lines (with the schedule that holds their refund rule) into arrays; entry i is `lines[i]`."""
-    bounds = np.full((len(lines), STEPS), _OPEN_END, dtype=np.int64)
-    rates = np.zeros((len(lines), STEPS), dtype=np.int64)
+    bounds = np.full((len(lines), STEPS - 1), _OPEN_END, dtype=np.int64)
+    rise = np.zeros((len(lines), STEPS - 1), dtype=np.int64)
     for row, (_, line) in enumerate(lines):
         bounds[row, : len(line.bounds)] = line.bounds
-        rates[row, : len(line.rates_ppm)] = line.rates_ppm
-        rates[row, len(line.rates_ppm) :] = line.rates_ppm[-1]
+        rise[row, : len(line.bounds)] = np.diff(line.rates_ppm)
     return FeeTable(
-        kind=np.array([line.kind == "marginal" for _, line in lines], dtype=np.int8),
         bounds=bounds,
-        rates=rates,
+        rate=np.array([line.rates_ppm[0] for _, line in lines], dtype=np.int64),
+        rise=rise,
+        whole=np.array([line.kind != "marginal" for _, line in lines], dtype=np.int64),
         minimum=np.array([line.minimum for _, line in lines], dtype=np.int64),
         closing=np.array([line.closing for _, line in lines], dtype=np.int64),
         refund_share=np.array([schedule.refund_share_ppm for schedule, _ in lines], dtype=np.int64),
@@ -144,7 +155,8 @@ def parse_schedules(tables: Mapping[str, Mapping[str, Any]], digits: Mapping[str
     Raises
     ------
     PlanError
-        A schedule overlaps another in time, a line's steps do not rise, or a rate is missing, unknown or out of range.
+        A schedule overlaps another in time or leaves a gap before it, a line's steps do not rise, or a rate is missing, unknown or out of
+        range.
     """
     schedules: list[FeeSchedule] = []
     for stem, table in sorted(tables.items()):
@@ -158,12 +170,17 @@ def parse_schedules(tables: Mapping[str, Mapping[str, Any]], digits: Mapping[str
                     f"configs/marketplaces/{stem}.toml: schedules {earlier.id!r} and {later.id!r} overlap in time; "
                     f"end the first on {later.valid_from - dt.timedelta(days=1)}"
                 )
+            if earlier.valid_to + dt.timedelta(days=1) < later.valid_from:
+                raise PlanError(
+                    f"configs/marketplaces/{stem}.toml: no schedule holds between {earlier.id!r} and {later.id!r}; "
+                    f"end the first on {later.valid_from - dt.timedelta(days=1)} or add the one between"
+                )
         schedules.extend(own)
     return tuple(schedules)
 
 
 _SCHEDULE_KEYS = {"id", "valid_from", "valid_to", "fallback_rate", "refund_share", "refund_cap", "source", "lines"}
-_LINE_KEYS = {"kind", "steps", "rates", "minimum", "closing", "mark", "name"}
+_LINE_KEYS = {"kind", "steps", "rates", "minimum", "closing", "mark", "name", "unknown"}
 
 
 def _schedule(file: str, table: Mapping[str, Any], entry: Mapping[str, Any], digits: Mapping[str, int]) -> FeeSchedule:
@@ -201,6 +218,8 @@ def _line(where: str, key: str, line: Mapping[str, Any], scale: int) -> FeeLine:
     rates = tuple(_ppm(f"{where}: rates", rate) for rate in line["rates"])
     if line["kind"] not in ("flat", "whole", "marginal"):
         raise PlanError(f"{where}: kind {line['kind']!r} is unknown; take flat, whole or marginal")
+    if not isinstance(line.get("unknown", ""), str):
+        raise PlanError(f"{where}: unknown {line['unknown']!r} is no text; say in words what is not known")
     if len(rates) != len(bounds) + 1 or len(rates) > STEPS or (line["kind"] == "flat") != (not bounds):
         raise PlanError(f"{where}: {len(bounds)} steps and {len(rates)} rates; wanted one rate more than steps, flat without steps")
     if any(bound <= 0 for bound in bounds) or list(bounds) != sorted(set(bounds)):
@@ -213,6 +232,7 @@ def _line(where: str, key: str, line: Mapping[str, Any], scale: int) -> FeeLine:
         _minor(f"{where}: minimum", line.get("minimum", 0), scale),
         _minor(f"{where}: closing", line.get("closing", 0), scale),
         line["mark"],
+        line.get("unknown", ""),
     )
 
 

@@ -9,8 +9,10 @@ from typing import Any
 from pipeline import store
 from pipeline.calendar import checked_week
 from pipeline.config import CONFIGS, load_configs, load_plan
+from pipeline.customs import parse_imports
 from pipeline.errors import NothingToDo
 from pipeline.fees import parse_schedules
+from pipeline.fulfilment import parse_cards
 from pipeline.ingest.sources import load_sources
 from pipeline.plan import Plan
 from pipeline.plan_check import check_plan
@@ -66,11 +68,14 @@ def check_configs(plan: Path | None) -> list[str]:
     check_plan(held)
     configs = load_configs()
     schedules = parse_schedules(configs.fee_tables, configs.digits)
+    cards = parse_cards(configs.card_tables, configs.digits)
+    parse_imports(configs.fee_tables, configs.digits)
     compile_rules(configs.category_tables)
     known = load_sources(CONFIGS / "sources")
     return [
         f"plan {held.digest()[:12]}: top {held.list.top}, {len(held.exchange_rates)} exchange rates, {len(held.suppliers)} suppliers",
-        f"{len(configs.marketplaces)} marketplaces, {len(schedules)} fee schedules, {len(known)} sources: all sound",
+        f"{len(configs.marketplaces)} marketplaces, {len(schedules)} fee schedules, {len(cards)} fulfilment cards, {len(known)} sources: "
+        "all sound",
     ]
 
 

@@ -42,6 +42,7 @@ class ListPlan(_Frozen):
     supplier_share_max: Share
     brand_share_max: Share
     skip_weeks: Annotated[int, Field(ge=0)]
+    sourcing_cost_share: Annotated[float, Field(gt=0, lt=1)]
 
 
 class Money(_Frozen):
@@ -53,7 +54,19 @@ class Money(_Frozen):
     label_cost: Annotated[float, Field(ge=0)]
     label_cost_unknown_weight: Annotated[float, Field(ge=0)]
     label_weight_review_g: Positive
+    label_rates: tuple[tuple[Positive, Annotated[float, Field(ge=0)]], ...] = ()
+    label_cm3_per_kg: Positive | None = None
     return_label_cost: Annotated[float, Field(ge=0)]
+    restocking_fee: Annotated[float, Field(ge=0)] = 0.0
+    plan_fee_month: Annotated[float, Field(ge=0)] | None = None
+    fba_inbound_cost: Annotated[float, Field(ge=0)] = 0.0
+
+    @field_validator("label_rates")
+    @classmethod
+    def _rates_rise(cls, rates: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+        if any(lighter >= heavier for (lighter, _), (heavier, _) in zip(rates, rates[1:], strict=False)):
+            raise ValueError("wanted [grams, cost] pairs whose grams rise, the lightest first")
+        return rates
 
     @model_validator(mode="after")
     def _band(self) -> Money:
@@ -70,7 +83,12 @@ class Costs(_Frozen):
     advertising_share: Annotated[float, Field(ge=0, lt=0.5)]
     payment_share: Annotated[float, Field(ge=0, lt=0.2)]
     returned_goods_share: Share
+    supplier_refund_share: Share
+    supplier_return_days_min: Days
+    returnless_share: Share
+    plan_fee_units: Annotated[int, Field(ge=1)] | None = None
     assumed_duty_share: Share | None = None
+    assumed_import_vat_share: Share | None = None
     freight_to: Literal["buyer", "agent", "unknown"]
 
 
@@ -246,9 +264,11 @@ class ExchangeRate(_Frozen):
 
 
 class Exchange(_Frozen):
-    """How old a rate may be."""
+    """How old a rate may be, and what a missing or an old one does."""
 
     rate_age_days_max: Days
+    missing_rate: Literal["warn", "refuse"]
+    old_rate: Literal["warn", "refuse"]
 
 
 class SourceFacts(_Frozen):

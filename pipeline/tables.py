@@ -233,9 +233,13 @@ SHORTLIST = (
     *_money(*(f"price_{q}" for q in _QUANTILES)),
     *_money(*(f"price_forecast_{q}" for q in _QUANTILES)),
     _c("price_evidence", TEXT, "", "history, summary or snapshot"),
-    *_money("unit_cost", "freight", "duty", "landed_cost", "shipping_cost"),
+    *_money("unit_cost", "freight", "duty", "import_vat"),
+    _c("landed_cost", REAL, _MONEY, "goods, freight, duty and import VAT, per unit sold"),
+    *_money("shipping_cost"),
     _c("fee_category", TEXT),
-    *_money("referral_fee", "closing_fee", "refund_fee", "expected_return_loss", "advertising_cost", "payment_cost", "net_profit"),
+    *_money("referral_fee", "closing_fee", "refund_fee", "expected_return_loss", "advertising_cost", "payment_cost"),
+    _c("plan_fee", REAL, _MONEY, "an order's part of the monthly fee; missing unless the plan says over how many orders"),
+    *_money("net_profit"),
     _c("net_margin", REAL, "fraction of the price"),
     *_money("net_profit_expected", "net_profit_p10", "net_profit_p90", "cash_lost_per_return"),
     _c("gross_margin", REAL, "fraction of the price", "price - purchase - all freight and label - referral"),
@@ -244,7 +248,10 @@ SHORTLIST = (
     _c("landed_share", REAL, "fraction of the gate price"),
     _c("margin_held_share", REAL, "fraction of the last 90 days"),
     _c("margin_hold_probability", REAL, "expected fraction of the next 28 days"),
-    *_money("break_even_price", "max_landed_cost", "max_purchase_cost"),
+    _c("break_even_price", REAL, _MONEY, "the smallest price that loses nothing"),
+    _c("target_price", REAL, _MONEY, "the smallest price at which net margin and least profit hold"),
+    _c("max_landed_cost", REAL, _MONEY, "the most that goods, duty, freight and label may cost under all money rules at the gate price"),
+    _c("max_purchase_cost", REAL, _MONEY, "that less freight, duty, import VAT and label"),
     _c("return_rate", REAL, "fraction", "posterior mean"),
     _c("return_rate_low", REAL, "fraction", "5 % end of the 90 % interval"),
     _c("return_rate_high", REAL, "fraction", "95 % end of the 90 % interval"),
@@ -258,6 +265,8 @@ SHORTLIST = (
     _c("handling_days", WHOLE, "days"),
     _c("late_probability", REAL, "probability", "that one order leaves late"),
     _c("fulfilment_advice", TEXT, "", "merchant or fba"),
+    _c("fba_fee", REAL, _MONEY, "fulfilment by Amazon with its surcharge; missing where size, weight or the card's fee is not known"),
+    _c("fba_net_profit", REAL, _MONEY, "what the same order would earn if Amazon sent it, at the current price"),
     _c("monthly_sold", WHOLE, "units", "a lower bound, of the listing"),
     _c("flags", LIST_OF_TEXT, "", "what was assumed, and rules that warn or ask for a review"),
     _c("fee_schedule", TEXT),
@@ -296,6 +305,13 @@ DECISIONS = (
     _c("gate_gross_margin", REAL, "fraction of the gate price"),
     _c("gate_net_margin", REAL, "fraction of the gate price"),
     *_money("max_purchase_cost_cny"),
+    _c("supplier_currency", TEXT, "", "the chosen offer's"),
+    _c("max_purchase_cost_supplier", REAL, _MONEY, "in supplier_currency"),
+    _c("sourcing_profit", REAL, _MONEY, "profit at the gate price if all that is bought cost the plan's sourcing_cost_share of it"),
+    _c("duty_basis", TEXT, "", "stated, included, domestic, border (a duty an item), assumed or unknown"),
+    _c("fba_tier", TEXT, "", "size tier of the card"),
+    _c("fba_card", TEXT),
+    _c("fba_note", TEXT, "", "what is not counted in fba_fee"),
     _c("return_class", TEXT),
     _c("return_prior", TEXT, "", "configured (no model is trained) or fitted (by `shortlist train`)"),
     _c("return_prior_mean", REAL, "fraction"),
@@ -323,10 +339,13 @@ DECISIONS = (
     _c("is_label_heavy", FLAG),
     _c("is_duty_assumed", FLAG),
     _c("is_duty_unknown", FLAG),
+    _c("is_import_vat_assumed", FLAG),
+    _c("is_import_vat_unknown", FLAG),
     _c("is_freight_scope_unknown", FLAG),
     _c("is_rate_old", FLAG),
     _c("is_fee_category_assumed", FLAG),
-    _c("fee_origin", TEXT, "", "schedule, stated or fallback"),
+    _c("fee_origin", TEXT, "", "schedule, uncertain (a part of the line is not known), stated or fallback"),
+    _c("fee_note", TEXT, "", "what is not known of the fee line"),
     _c("vat_region", TEXT),
     _c("is_gtin_invalid", FLAG),
     _c("is_hazmat", FLAG),
@@ -343,8 +362,9 @@ DECISIONS = (
 UNMATCHED_OFFERS = tuple(
     _c(c.name.removesuffix("_e4"), REAL, "the offer's currency", c.meaning) if c.name.endswith("_e4") else c for c in (*OFFERS, *ORIGIN)
 )
-# The seller's currency of purchase: the one published column whose money is not in the marketplace's currency.
+# Published money that is not in the marketplace's currency: in yuan, or in the supplier's.
 YUAN_COLUMNS = ("max_purchase_cost_cny",)
+SUPPLIER_COLUMNS = ("max_purchase_cost_supplier",)
 MONEY_COLUMNS = tuple(c.name for c in DECISIONS if c.unit == _MONEY)
 # Published names whose column is called otherwise inside, where the raw fact of the dump holds the plain name.
 INSIDE = {"return_rate": "return_rate_mean"}

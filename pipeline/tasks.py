@@ -20,15 +20,17 @@ import pyarrow.compute as pc
 from pipeline import store
 from pipeline.calendar import day_number
 from pipeline.config import CONFIGS, load_configs
+from pipeline.customs import imports_in_force, parse_imports
 from pipeline.fees import parse_schedules
 from pipeline.frames import to_arrow, to_frame
+from pipeline.fulfilment import cards_in_force, parse_cards
 from pipeline.ingest.dump import DumpFile, FileReport, ReadContext, read_file
 from pipeline.ingest.sources import Source, load_sources
 from pipeline.models import NO_MODELS, FittedModels
 from pipeline.plan import Plan, SourceFacts
 from pipeline.publish.ledger import publish_frame
 from pipeline.stages.categories import CategoryPolicy, compile_rules
-from pipeline.stages.margin import schedules_in_force
+from pipeline.stages.margin import Tariff, schedules_in_force
 from pipeline.stages.offer_costs import Rates
 from pipeline.tables import DUMP_TABLES, OFFERS, ORIGIN, PRICE_HISTORY, empty, schema
 from pipeline.week import Bucket, WeekFacts, decide
@@ -163,9 +165,7 @@ def decide_task(task: DecideTask) -> DecideAnswer:
     facts = _facts(task.work, task.plan, task.as_of, task.models)
     decided = decide(_bucket(task), facts)
     hashes = pa.array(product_hash(pa.array(decided.frame["product_id"], pa.string())))
-    published = publish_frame(
-        decided.frame, decided.reasons, decided.missing, facts.marketplaces, facts.digits, task.plan.rules.fba_units_month
-    )
+    published = publish_frame(decided.frame, decided.reasons, decided.missing, facts.marketplaces, facts.digits)
     order = [("hash", "ascending"), ("product_id", "ascending"), ("marketplace", "ascending")]
     published = published.append_column("hash", hashes).sort_by(order).drop_columns(["hash"])
     decisions = task.work / f"decided-{task.bucket:05d}.parquet"
@@ -247,10 +247,15 @@ def _gathered(work: Path, plan: Plan, as_of: dt.date, models: FittedModels) -> W
     return WeekFacts(
         as_of=day,
         plan=plan,
-        schedules=schedules_in_force(parse_schedules(configs.fee_tables, configs.digits), as_of),
+        tariff=Tariff(
+            schedules=schedules_in_force(parse_schedules(configs.fee_tables, configs.digits), as_of),
+            cards=cards_in_force(parse_cards(configs.card_tables, configs.digits), as_of),
+            rates=Rates.on(plan.exchange_rates, day),
+            digits=configs.digits,
+        ),
+        imports=imports_in_force(parse_imports(configs.fee_tables, configs.digits), as_of),
         marketplaces=configs.marketplaces,
         digits=configs.digits,
-        rates=Rates.on(plan.exchange_rates, day),
         category_rules=compile_rules(configs.category_tables),
         category_policy=category_policy(plan),
         decisions=to_frame(store.read_parquet(work / "facts-decisions.parquet")),

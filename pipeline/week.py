@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.config import Marketplace
-from pipeline.fees import FeeSchedule
+from pipeline.customs import ImportRule
 from pipeline.frames import conform
 from pipeline.models import NO_MODELS, FittedModels
 from pipeline.plan import Plan
@@ -21,8 +21,8 @@ from pipeline.stages import verdicts
 from pipeline.stages.candidates import one_row_per_product
 from pipeline.stages.categories import CategoryPolicy, CategoryRules, classify
 from pipeline.stages.identity import gtins_invalid, packs_differ
-from pipeline.stages.margin import unit_economics
-from pipeline.stages.offer_costs import Buying, Rates
+from pipeline.stages.margin import Tariff, unit_economics
+from pipeline.stages.offer_costs import Buying
 from pipeline.stages.offers import choose_offers, with_quotes
 from pipeline.stages.orders import order_facts
 from pipeline.stages.prices import price_distributions
@@ -39,14 +39,14 @@ KEY = ["marketplace", "product_id"]
 
 @dataclass(frozen=True)
 class WeekFacts:
-    """What is the same for every bucket: the day, the plan, the schedules and rates in force, the seller's small tables."""
+    """What is the same for every bucket: the day, the plan, what is charged on the day, the seller's small tables."""
 
     as_of: int
     plan: Plan
-    schedules: Mapping[str, FeeSchedule]
+    tariff: Tariff
+    imports: Mapping[str, tuple[ImportRule, ...]]
     marketplaces: Mapping[str, Marketplace]
     digits: Mapping[str, int]
-    rates: Rates
     category_rules: CategoryRules
     category_policy: CategoryPolicy
     decisions: pd.DataFrame
@@ -105,14 +105,14 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
     frame = _added(frame, _identity(frame, facts))
     frame = _added(frame, seller_marks(frame, facts.decisions, facts.listed, as_of, plan.list.skip_weeks))
     duty_free = {code: market.duty_free_origins for code, market in facts.marketplaces.items()}
-    buying = Buying(plan, facts.rates, facts.digits, duty_free, as_of)
+    buying = Buying(plan, facts.tariff.rates, facts.digits, duty_free, facts.imports, as_of)
     frame = _added(frame, choose_offers(frame, _matched(bucket.offers, frame), buying))
-    frame = with_quotes(frame)
+    frame = with_quotes(frame, plan)
     frame = _added(frame, pd.DataFrame({"is_pack_suspect": packs_differ(frame["title"], frame["offer_title"], frame["pack_quantity"])}))
     counts = own_counts(frame, orders.counts, period_counts(returns, as_of, plan.returns.window_days))
     frame = _added(frame, counts)
     frame = _added(frame, return_risk(frame, counts, plan.returns, facts.models.returns))
-    frame = _added(frame, unit_economics(frame, prices, facts.schedules, plan, facts.rates, facts.digits))
+    frame = _added(frame, unit_economics(frame, prices, plan, facts.tariff))
     frame = _added(frame, supplier_lateness(frame["supplier_id"], facts.lateness, plan.rules))
     frame = _added(frame, score(frame, plan.score))
 

@@ -281,6 +281,53 @@ def made_fees_uk() -> str:
     return _fee_lines("uk")
 
 
+def made_fees_jp() -> str:
+    """The Japanese schedule, as far as it is known."""
+    return _fee_lines("jp")
+
+
+def made_imports() -> str:
+    """Duty and VAT by origin and day."""
+    rows = []
+    for content in _marketplaces().values():
+        for entry in content.get("import", []):
+            duty = f"{entry['duty_per_item']:.2f} an item" if "duty_per_item" in entry else "by product"
+            limit = f"{entry['value_max']:g}" if "value_max" in entry else "–"
+            origins = "any" if entry["origins"] == ["*"] else ", ".join(entry["origins"])
+            days = entry.get("valid_from", "–"), entry.get("valid_to", "–")
+            rows.append((content["code"], origins, *days, limit, duty, entry["vat"].replace("_", " "), entry["source"]))
+    return table(("marketplace", "from", "first day", "last day", "up to", "duty", "VAT", "source"), rows)
+
+
+def _cards() -> list[dict]:
+    found = [tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted((config.CONFIGS / "fulfilment").glob("*.toml"))]
+    return [card | {"code": content["code"]} for content in found for card in content["card"]]
+
+
+def made_cards() -> str:
+    """Every card of fulfilment by Amazon."""
+    rows = []
+    for card in _cards():
+        extra = "; ".join(f"{_share(e['share'])} % from {e['valid_from']} ({e['source']})" for e in card.get("surcharge", [])) or "–"
+        until = card.get("valid_to", "no end known")
+        rows.append((card["code"], f"`{card['id']}`", card["valid_from"], until, extra, card["mark"], card["source"]))
+    return table(("marketplace", "card", "from", "to", "surcharge on the fee", "mark", "source"), rows)
+
+
+def made_fba_us() -> str:
+    """The newest American card."""
+    card = [card for card in _cards() if card["code"] == "US"][-1]
+    bounds = [f"to {bound:g}" for bound in card["bands"]] + [f"over {card['bands'][-1]:g}"]
+    rows = []
+    for tier in card["tier"]:
+        for step in tier.get("steps", []):
+            rows.append((f"`{tier['key']}`", f"to {step['to_oz']:g} oz", *(f"{fee:.2f}" for fee in step["fees"])))
+        if more := tier.get("beyond"):
+            words = f"{more['each_fee']:.2f} for each {more['each_oz'] / 16:g} lb over {more['over_oz'] / 16:g} lb"
+            rows.append((f"`{tier['key']}`", f"plus {words}", *(f"{fee:.2f}" for fee in more["fees"])))
+    return table(("tier", "weight", *bounds), rows)
+
+
 def made_schedules() -> str:
     """Every marketplace with the schedule that is in its file."""
     rows = []

@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config import Marketplace
-from pipeline.frames import real_series, text, to_frame, whole
-from pipeline.tables import DECISIONS, INSIDE, LIST_OF_TEXT, MONEY_COLUMNS, REASONS, YUAN_COLUMNS, schema
+from pipeline.frames import real_series, to_frame, whole
+from pipeline.tables import DECISIONS, INSIDE, LIST_OF_TEXT, MONEY_COLUMNS, REASONS, SUPPLIER_COLUMNS, YUAN_COLUMNS, schema
 
 _ASSUMED = {
     "is_label_assumed": "label_assumed",
     "is_duty_assumed": "duty_assumed",
+    "is_import_vat_assumed": "import_vat_assumed",
     "is_rate_old": "exchange_rate_old",
     "is_fee_category_assumed": "fee_category_assumed",
     "is_quoted": "own_quote",
@@ -30,23 +31,20 @@ def publish_frame(
     missing: pa.Array,
     marketplaces: Mapping[str, Marketplace],
     digits: Mapping[str, int],
-    fba_units: int,
 ) -> pa.Table:
     """A decided frame in the columns of `tables.DECISIONS` (rank not yet known), money as float64 major units."""
-    scale = _scale(frame, digits)
+    scales = _Scales(frame, digits)
     built: dict[str, object] = {
         "reasons": reasons.cast(REASONS),
         "missing": missing,
         "rank": pa.nulls(len(frame), pa.int64()),
         "backup_suppliers": _words(frame["backup_suppliers"]),
-        "fulfilment_advice": pd.Series(np.where(whole(frame, "own_monthly_units")[0] > fba_units, "fba", "merchant")),
         "flags": _flags(frame, reasons),
         "url": _urls(frame, marketplaces),
     }
     for name in MONEY_COLUMNS:
         cents, known = whole(frame, f"{name}_cents")
-        by = 10.0 ** digits["CNY"] if name in YUAN_COLUMNS else scale
-        built[name] = real_series(np.where(known, cents / by, np.nan))
+        built[name] = real_series(np.where(known, cents / scales.of(name), np.nan))
     arrays = []
     for column in DECISIONS:
         values = built.get(column.name)
@@ -60,18 +58,30 @@ def inside_frame(table: pa.Table, digits: Mapping[str, int]) -> pd.DataFrame:
     """Published rows as the frame that rules read: the way back, for `explain`."""
     plain = [c.name for c in DECISIONS if c.type not in (REASONS, LIST_OF_TEXT)]
     frame = to_frame(table.select(plain))
-    scale = _scale(frame, digits)
+    scales = _Scales(frame, digits)
     for name in MONEY_COLUMNS:
         value = frame.pop(name).to_numpy(dtype=np.float64, na_value=np.nan)
-        by = 10.0 ** digits["CNY"] if name in YUAN_COLUMNS else scale
         known = ~np.isnan(value)
-        cents = np.rint(np.where(known, value, 0.0) * by).astype(np.int64)
+        cents = np.rint(np.where(known, value, 0.0) * scales.of(name)).astype(np.int64)
         frame[f"{name}_cents"] = pd.Series(pd.arrays.IntegerArray(cents, ~known), index=frame.index)
     return frame.rename(columns=INSIDE)
 
 
-def _scale(frame: pd.DataFrame, digits: Mapping[str, int]) -> np.ndarray:
-    return np.array([10.0 ** digits.get(code or "", 2) for code in text(frame, "currency")])
+class _Scales:
+    """Minor units in a major unit, row by row, of each money column."""
+
+    def __init__(self, frame: pd.DataFrame, digits: Mapping[str, int]) -> None:
+        self._own = _scale(frame["currency"], digits)
+        self._supplier = _scale(frame["supplier_currency"], digits)
+        self._yuan = np.full(len(frame), 10.0 ** digits["CNY"])
+
+    def of(self, name: str) -> np.ndarray:
+        return self._yuan if name in YUAN_COLUMNS else self._supplier if name in SUPPLIER_COLUMNS else self._own
+
+
+def _scale(currency: pd.Series, digits: Mapping[str, int]) -> np.ndarray:
+    codes, names = pd.factorize(currency)
+    return np.array([*(10.0 ** digits.get(name, 2) for name in names), 100.0])[codes]
 
 
 def _words(cells: pd.Series) -> pa.Array:

@@ -7,150 +7,109 @@ Lines and `net_profit` hold at the current price and add up to the cent; the rul
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from pipeline.fees import PPM, FeeLine, FeeSchedule, FeeTable, fee_table, flat_line
-from pipeline.frames import flag, real, real_series, text, whole, whole_series
+from pipeline.fees import FeeSchedule, FeeTable
+from pipeline.frames import flag, real, real_series, whole, whole_series
+from pipeline.fulfilment import FbaCard
 from pipeline.plan import Plan
-from pipeline.stages.economics import Limits, Lines, Terms, break_even_price, cost_lines, max_landed_cost
-from pipeline.stages.offer_costs import Rates, label_assumption
-from pipeline.stages.prices import LEVELS, NAMES, Prices
-from pipeline.stages.returns import POSTERIOR_POINTS, posterior_points
+from pipeline.stages.amazon_fulfilment import advice, amazon_fulfilment, fba_order
+from pipeline.stages.economics import Limits, Lines, Target, Terms, cost_lines
+from pipeline.stages.fee_lines import charged_lines
+from pipeline.stages.money_terms import MoneyTerms, money_limits, money_terms, order_terms
+from pipeline.stages.offer_costs import Rates
+from pipeline.stages.over_time import held_share, profit_spread
+from pipeline.stages.prices import NAMES, Prices
+from pipeline.stages.purchase import in_currency, max_purchase, sourcing_profit
+from pipeline.stages.solving import max_landed_cost, smallest_price
 
 
-def unit_economics(
-    candidates: pd.DataFrame,
-    prices: Prices,
-    schedules: Mapping[str, FeeSchedule],
-    plan: Plan,
-    rates: Rates,
-    digits: Mapping[str, int],
-) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Tariff:
+    """What is charged on the day: the schedule and the fulfilment card in force by marketplace, exchange rates, decimals by currency.
+
+    A marketplace without a schedule has no fees, so no profit; one without a card has no comparison with Amazon's own fulfilment.
+    """
+
+    schedules: Mapping[str, FeeSchedule]
+    cards: Mapping[str, FbaCard]
+    rates: Rates
+    digits: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class _Orders:
+    """Everything that decides what n orders earn, and which of them can be reckoned."""
+
+    terms: Terms
+    fees: FeeTable
+    limits: Limits
+    money: MoneyTerms
+    charged: np.ndarray  # price, fees and the plan's amounts are known
+    earned: np.ndarray  # and the cost
+    solvable: np.ndarray  # a price, fees and a label: enough to say what it may cost at most
+
+    def known(self) -> tuple[np.ndarray, Terms]:
+        """Rows whose profit can be reckoned, and their terms."""
+        rows = np.flatnonzero(self.earned)
+        return rows, self.terms.take(rows)
+
+
+def unit_economics(candidates: pd.DataFrame, prices: Prices, plan: Plan, tariff: Tariff) -> pd.DataFrame:
     """Fees, profit and solved costs of every candidate.
 
     Parameters
     ----------
     candidates : DataFrame, n rows
-        `marketplace`, `currency`, `fee_category`, `referral_rate`, `package_weight_g`, the chosen offer's cost lines
-        (`unit_cost_cents`, `freight_cents`, `duty_cents`, `landed_cost_cents`, `shipping_cost_cents`, `is_cost_complete`) and the return
+        `marketplace`, `currency`, `fee_category`, `referral_rate`, `package_*`, `is_hazmat`; the chosen offer's cost lines
+        (`unit_cost_cents`, `freight_cents`, `duty_cents`, `import_vat_cents`, `landed_cost_cents`, `shipping_cost_cents`,
+        `is_cost_complete`), its `supplier_currency`, `accepts_returns`, `return_days`; the seller's `own_monthly_units`; the return
         posterior (`return_alpha`, `return_beta`, `return_rate_mean`).
     prices : Prices
         Of the same rows.
-    schedules : mapping of marketplace to the schedule in force; a marketplace without one has no fees, so no profit.
-    plan, rates, digits
-        The plan, exchange rates in force, decimals by currency.
+    plan : Plan
+    tariff : Tariff
+        Schedules, cards and rates in force.
 
     Returns
     -------
     DataFrame, n rows
         Money as Int64 minor units, shares as Float64; missing where a fact is missing. See `tables.DECISIONS`.
     """
-    currency, weight = text(candidates, "currency"), real(candidates, "package_weight_g")
-    scale = np.array([10 ** digits.get(code or "", 2) for code in currency], dtype=np.int64)
-    fees, entry, has_fees, origin = _fee_entries(candidates, schedules)
-    landed, _ = whole(candidates, "landed_cost_cents")
-    label, has_label = whole(candidates, "shipping_cost_cents")
-    assumed_label, assumed_known, _ = label_assumption(weight, currency, plan, scale)
-    label = np.where(has_label, label, assumed_label)
-    return_label, money_known = _per_currency(currency, scale, plan, "return_label_cost")
-    least_profit, _ = _per_currency(currency, scale, plan, "net_profit_min")
-    terms = Terms(
-        landed, label, return_label, real(candidates, "return_rate_mean"), entry,
-        round(plan.costs.advertising_share * PPM), round(plan.costs.payment_share * PPM), round(plan.costs.returned_goods_share * PPM),
-    )  # fmt: skip
-    limits = Limits(
-        round(plan.rules.landed_share_max * PPM),
-        round(plan.rules.gross_margin_min * PPM),
-        round(plan.rules.net_margin_min * PPM),
-        least_profit,
-    )
-
+    charge = charged_lines(candidates, tariff.schedules)
+    money = money_terms(candidates["currency"], plan, tariff.digits)
+    terms, has_label = order_terms(candidates, charge.entry, money, plan, tariff.digits)
     price, has_price = whole(prices.frame, "price_cents")
     gate, _ = whole(prices.frame, "gate_price_cents")
-    charged = has_price & has_fees & money_known
+    charged = has_price & charge.known & money.known
     earned = charged & flag(candidates, "is_cost_complete")[0]
-    now, at_gate = cost_lines(price, terms, fees), cost_lines(gate, terms, fees)
-    columns = _lines_now(now, price, candidates, charged, earned)
-    columns |= _at_gate(at_gate, gate, terms, earned)
-    columns |= _over_time(prices, terms, fees, limits, candidates, earned)
-    even = _where_known(earned, lambda rows: break_even_price(terms.take(rows), fees))
-    columns["break_even_price_cents"] = whole_series(even, earned & (even > 0))
-    solvable = charged & (has_label | assumed_known)
-    ceiling = max_landed_cost(gate, terms, fees, limits)
-    columns["max_landed_cost_cents"] = whole_series(ceiling, solvable)
-    columns |= _max_purchase(ceiling, label, solvable, candidates, plan, rates, scale, digits)
-    columns["fee_schedule"] = pd.Series(
-        [schedules[m].id if m in schedules else None for m in text(candidates, "marketplace")],
-        dtype=candidates["currency"].dtype,
-    )
-    columns["fee_origin"] = pd.Series(origin, dtype=candidates["currency"].dtype)
-    columns["has_money_plan"] = pd.Series(money_known, dtype="boolean")
+    orders = _Orders(terms, charge.fees, money_limits(money, plan), money, charged, earned, charged & has_label)
+
+    now = cost_lines(price, terms, charge.fees)
+    columns = _lines_now(now, price, orders) | _at_gate(gate, orders)
+    columns |= _over_time(prices, candidates, orders)
+    columns |= _solved_prices(orders)
+    columns |= _solved_costs(gate, candidates, orders, plan, tariff)
+    fba_fee, has_fba_fee, fulfilled = amazon_fulfilment(candidates, price, tariff.cards)
+    columns |= fulfilled
+    fba_net, has_fba = fba_order(price, now, terms, fba_fee + money.fba_inbound), earned & has_fba_fee
+    columns["fba_net_profit_cents"] = whole_series(fba_net, has_fba)
+    columns["fulfilment_advice"] = advice(candidates, fba_net, has_fba, money.least_profit, plan.rules.fba_units_month)
+    string = candidates["currency"].dtype
+    columns["fee_schedule"] = pd.Series(charge.schedule, dtype=string)
+    columns["fee_origin"] = pd.Series(charge.origin, dtype=string)
+    columns["fee_note"] = pd.Series(charge.note, dtype=string)
+    columns["has_money_plan"] = pd.Series(money.known, dtype="boolean")
     columns["is_profit_known"] = pd.Series(earned, dtype="boolean")
     return pd.DataFrame(columns).set_index(candidates.index)
 
 
-def _where_known(known: np.ndarray, solve: object) -> np.ndarray:
-    """Solve only the known rows; 0 elsewhere."""
-    values = np.zeros(len(known), dtype=np.int64)
-    rows = np.flatnonzero(known)
-    if len(rows):
-        values[rows] = solve(rows)  # type: ignore[operator]
-    return values
-
-
-def _fee_entries(candidates: pd.DataFrame, schedules: Mapping[str, FeeSchedule]) -> tuple[FeeTable, np.ndarray, np.ndarray, np.ndarray]:
-    """The fee line of each candidate: the schedule's, else the source's own rate, else the named fallback (never in silence)."""
-    lines: list[tuple[FeeSchedule, FeeLine]] = []
-    place: dict[tuple[str, str, int], int] = {}
-
-    def entry_of(schedule: FeeSchedule, line: FeeLine) -> int:
-        key = (schedule.marketplace, line.key, line.rates_ppm[0])
-        if key not in place:
-            place[key] = len(lines)
-            lines.append((schedule, line))
-        return place[key]
-
-    marketplace, category = text(candidates, "marketplace"), text(candidates, "fee_category")
-    stated = real(candidates, "referral_rate")
-    entry, known = np.zeros(len(candidates), dtype=np.int64), np.zeros(len(candidates), dtype=bool)
-    origin = np.full(len(candidates), None, dtype=object)
-    frame = pd.DataFrame({"marketplace": marketplace, "category": category, "rate": np.rint(stated * PPM)})
-    for (market, key, rate), rows in frame.groupby(["marketplace", "category", "rate"], dropna=False, sort=True).indices.items():
-        schedule = schedules.get(market)
-        if schedule is None:
-            continue
-        line = schedule.lines.get(key) if isinstance(key, str) else None
-        if line is not None:
-            here, source = line, "schedule"
-        elif not np.isnan(rate) and 0 < rate < PPM:
-            here, source = flat_line("stated", int(rate)), "stated"
-        else:
-            here, source = flat_line("fallback", schedule.fallback_ppm), "fallback"
-        entry[rows], known[rows], origin[rows] = entry_of(schedule, here), True, source
-    if not lines:
-        placeholder = FeeSchedule("none", "", "", _EPOCH, None, 0, 0, 0, {}, "")
-        lines.append((placeholder, flat_line("none", 0)))
-    return fee_table(lines), entry, known, origin
-
-
-_EPOCH = pd.Timestamp(0).date()
-
-
-def _per_currency(currency: np.ndarray, scale: np.ndarray, plan: Plan, name: str) -> tuple[np.ndarray, np.ndarray]:
-    value, known = np.zeros(len(currency), dtype=np.int64), np.zeros(len(currency), dtype=bool)
-    for code, money in plan.money.items():
-        here = currency == code
-        value = np.where(here, np.rint(getattr(money, name) * scale).astype(np.int64), value)
-        known |= here
-    return value, known
-
-
-def _lines_now(now: Lines, price: np.ndarray, candidates: pd.DataFrame, charged: np.ndarray, earned: np.ndarray) -> dict[str, pd.Series]:
-    landed, label = whole(candidates, "landed_cost_cents")[0], whole(candidates, "shipping_cost_cents")[0]
-    spent = landed + label
-    floor = np.maximum(price, 1)
+def _lines_now(now: Lines, price: np.ndarray, orders: _Orders) -> dict[str, pd.Series]:
+    terms, charged, earned = orders.terms, orders.charged, orders.earned
+    spent, floor = terms.landed + terms.label, np.maximum(price, 1)
     columns = {
         "referral_fee_cents": whole_series(now.referral, charged),
         "closing_fee_cents": whole_series(now.closing, charged),
@@ -158,6 +117,7 @@ def _lines_now(now: Lines, price: np.ndarray, candidates: pd.DataFrame, charged:
         "expected_return_loss_cents": whole_series(now.return_loss, charged),
         "advertising_cost_cents": whole_series(now.advertising, charged),
         "payment_cost_cents": whole_series(now.payment, charged),
+        "plan_fee_cents": whole_series(terms.plan_fee, charged & orders.money.has_plan_fee),
         "net_profit_cents": whole_series(now.net, earned),
         # C + S + L + A - V: what is gone when one order comes back.
         "cash_lost_per_return_cents": whole_series(spent + now.return_cost - price + now.referral, earned),
@@ -165,89 +125,74 @@ def _lines_now(now: Lines, price: np.ndarray, candidates: pd.DataFrame, charged:
     shares = {
         "net_margin": now.net / floor,
         "gross_margin": (price - spent - now.referral) / floor,
-        "gross_margin_goods": (price - landed) / floor,
+        "gross_margin_goods": (price - terms.landed) / floor,
         "gross_margin_all": (price - spent - now.referral - now.return_loss) / floor,
     }
     return columns | {name: real_series(np.where(earned, value, np.nan)) for name, value in shares.items()}
 
 
-def _at_gate(at_gate: Lines, gate: np.ndarray, terms: Terms, earned: np.ndarray) -> dict[str, pd.Series]:
-    spent, floor = terms.landed + terms.label, np.maximum(gate, 1)
+def _at_gate(gate: np.ndarray, orders: _Orders) -> dict[str, pd.Series]:
+    lines = cost_lines(gate, orders.terms, orders.fees)
+    spent, floor = orders.terms.landed + orders.terms.label, np.maximum(gate, 1)
     shares = {
         "landed_share": spent / floor,
-        "gate_gross_margin": (gate - spent - at_gate.referral) / floor,
-        "gate_net_margin": at_gate.net / floor,
+        "gate_gross_margin": (gate - spent - lines.referral) / floor,
+        "gate_net_margin": lines.net / floor,
     }
-    columns = {name: real_series(np.where(earned, value, np.nan)) for name, value in shares.items()}
-    return columns | {"gate_net_profit_cents": whole_series(at_gate.net, earned)}
+    columns = {name: real_series(np.where(orders.earned, value, np.nan)) for name, value in shares.items()}
+    return columns | {"gate_net_profit_cents": whole_series(lines.net, orders.earned)}
 
 
-def _over_time(
-    prices: Prices, terms: Terms, fees: FeeTable, limits: Limits, candidates: pd.DataFrame, earned: np.ndarray
-) -> dict[str, pd.Series]:
-    """How often the margin held and may hold, and the expected profit with its tenth and ninetieth percentile."""
-    n = len(candidates)
-    shares = []
-    for atoms in (prices.facts, prices.forecast):
-        lines = cost_lines(atoms.cents, terms.take(atoms.row), fees)
-        shares.append(np.where(earned, atoms.share(limits.margin_holds(atoms.cents, lines.net, atoms.row), n), np.nan))
-    expected, low, high, median_kept = (np.zeros(n, dtype=np.int64) for _ in range(4))
-    rows = np.flatnonzero(earned)
-    chunk = 20_000  # rows x 361 pairs of price and rate at a time, so that memory stays bounded
+def _over_time(prices: Prices, candidates: pd.DataFrame, orders: _Orders) -> dict[str, pd.Series]:
+    columns = {}
+    for name, atoms in (("margin_held_share", prices.facts), ("margin_hold_probability", prices.forecast)):
+        share = held_share(atoms, orders.terms, orders.fees, orders.limits.target)
+        columns[name] = real_series(np.where(orders.earned, share, np.nan))
+    rows, terms = orders.known()
     forecast = np.column_stack([whole(prices.frame, f"price_forecast_{name}_cents")[0] for name in NAMES])
-    points = posterior_points(real(candidates, "return_alpha")[rows], real(candidates, "return_beta")[rows])
-    for start in range(0, len(rows), chunk):
-        part = rows[start : start + chunk]
-        price = forecast[part]
-        lines = cost_lines(price, terms.take(np.repeat(part[:, None], LEVELS, axis=1)), fees)
-        kept = lines.net + lines.return_loss
-        expected[part] = np.floor(lines.net.mean(axis=1) + 0.5).astype(np.int64)
-        median_kept[part] = kept[:, NAMES.index("p50")]
-        grid = kept[:, :, None] - points[start : start + chunk, None, :] * lines.return_cost[:, :, None]
-        ordered = np.sort(grid.reshape(len(part), LEVELS * POSTERIOR_POINTS), axis=1)
-        size = ordered.shape[1]
-        low[part] = np.floor(ordered[:, int(np.ceil(0.10 * size)) - 1] + 0.5).astype(np.int64)
-        high[part] = np.floor(ordered[:, int(np.ceil(0.90 * size)) - 1] + 0.5).astype(np.int64)
-    return {
-        "margin_held_share": real_series(shares[0]),
-        "margin_hold_probability": real_series(shares[1]),
-        "net_profit_expected_cents": whole_series(expected, earned),
-        "net_profit_p10_cents": whole_series(low, earned),
-        "net_profit_p90_cents": whole_series(high, earned),
-        "kept_profit_cents": whole_series(median_kept, earned),
-    }
+    alpha, beta_ = real(candidates, "return_alpha")[rows], real(candidates, "return_beta")[rows]
+    names = ("net_profit_expected_cents", "net_profit_p10_cents", "net_profit_p90_cents", "kept_profit_cents")
+    for name, found in zip(names, profit_spread(forecast[rows], alpha, beta_, terms, orders.fees), strict=True):
+        columns[name] = whole_series(_placed(found, rows, len(candidates)), orders.earned)
+    return columns
 
 
-def _max_purchase(
-    ceiling: np.ndarray,
-    label: np.ndarray,
-    solvable: np.ndarray,
-    candidates: pd.DataFrame,
-    plan: Plan,
-    rates: Rates,
-    scale: np.ndarray,
-    digits: Mapping[str, int],
-) -> dict[str, pd.Series]:
-    """The unit cost to bargain for: the ceiling less freight, duty and label, in the marketplace's currency and in yuan."""
-    freight, duty = whole(candidates, "freight_cents")[0], whole(candidates, "duty_cents")[0]
-    left = ceiling - label - freight
-    share = plan.costs.assumed_duty_share or 0.0
-    assumed = flag(candidates, "is_duty_assumed")[0]
-    purchase = np.where(assumed, np.floor(left / (1 + share) + 1e-9).astype(np.int64), left - duty)
-    purchase = np.maximum(purchase, 0)
-    currency = text(candidates, "currency")
-    yuan, has_yuan = np.zeros(len(purchase), dtype=np.int64), np.zeros(len(purchase), dtype=bool)
-    for code in sorted({c for c in currency if c}):
-        forward, backward = rates.table.get((code, "CNY")), rates.table.get(("CNY", code))
-        factor = forward[0] if forward else 1 / backward[0] if backward else None
-        if factor is not None:
-            here = currency == code
-            yuan = np.where(here, np.floor(purchase / scale * factor * 10 ** digits["CNY"] + 1e-9).astype(np.int64), yuan)
-            has_yuan |= here
-    return {
-        "max_purchase_cost_cents": whole_series(purchase, solvable),
-        "max_purchase_cost_cny_cents": whole_series(yuan, solvable & has_yuan),
+def _solved_prices(orders: _Orders) -> dict[str, pd.Series]:
+    """The smallest price that breaks even, and the smallest at which the margin target holds."""
+    rows, terms = orders.known()
+    target = Target(orders.limits.target.share_ppm, orders.limits.target.least[rows])
+    even = smallest_price(terms, orders.fees, Target(0, np.zeros(len(rows), dtype=np.int64)))
+    # Where the target is no loss, it cannot hold below the break-even price.
+    wanted = smallest_price(terms, orders.fees, target, np.where(target.least >= 0, even, 0))
+    wanted = np.where((even == 0) & (target.least >= 0), 0, wanted)
+    columns = {}
+    for name, found in (("break_even_price_cents", even), ("target_price_cents", wanted)):
+        placed = _placed(found, rows, len(orders.earned))
+        columns[name] = whole_series(placed, placed > 0)
+    return columns
+
+
+def _solved_costs(gate: np.ndarray, candidates: pd.DataFrame, orders: _Orders, plan: Plan, tariff: Tariff) -> dict[str, pd.Series]:
+    ceiling = max_landed_cost(gate, orders.terms, orders.fees, orders.limits)
+    most = max_purchase(ceiling, orders.solvable, candidates, orders.terms.label, plan)
+    yuan = pd.Series(np.full(len(candidates), "CNY"), dtype=candidates["currency"].dtype)
+    columns = {
+        "max_landed_cost_cents": whole_series(ceiling, orders.solvable),
+        "max_purchase_cost_cents": whole_series(most, orders.solvable),
+        "sourcing_profit_cents": whole_series(
+            sourcing_profit(gate, plan.list.sourcing_cost_share, orders.terms, orders.fees), orders.solvable
+        ),
     }
+    for name, own in (("cny", yuan), ("supplier", candidates["supplier_currency"])):
+        paid = in_currency(most, own, candidates["currency"], tariff.rates, tariff.digits)
+        columns[f"max_purchase_cost_{name}_cents"] = paid.where(orders.solvable)
+    return columns
+
+
+def _placed(found: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
+    values = np.zeros(n, dtype=np.int64)
+    values[rows] = found
+    return values
 
 
 def schedules_in_force(schedules: Sequence[FeeSchedule], as_of: object) -> dict[str, FeeSchedule]:

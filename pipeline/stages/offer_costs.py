@@ -1,7 +1,8 @@
-"""What an offer's goods cost when they leave for the buyer: goods, freight, duty and label in the marketplace's currency.
+"""What an offer's goods cost when they leave for the buyer: goods, freight, duty, import VAT and label in the marketplace's currency.
 
 A cost that is not told is missing, never 0: freight is, unless the offer states the label (then freight is part of it); the label is
-assumed by weight; duty is nil for goods from where the marketplace levies none, or where the offer says that it is included.
+the carrier's by weight and size, else assumed by weight; duty is nil for goods from where the marketplace levies none, or where the
+offer says that it is included, and else what the border takes on that day, if that is known.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from pipeline.customs import ImportRule
 from pipeline.fees import PPM, half_up
 from pipeline.frames import flag, real, text, whole
-from pipeline.plan import ExchangeRate, Plan
+from pipeline.plan import ExchangeRate, Money, Plan
 
 _E4 = 10_000  # a supplier's cost is kept in ten-thousandths of its currency
 
@@ -35,16 +37,30 @@ class Rates:
                 table[rate.from_, rate.to] = (rate.rate, age)
         return cls(table)
 
+    def find(self, own: str, target: str) -> tuple[float, int] | None:
+        """(units of `target` for one of `own`, age in days): the dated rate, else the other way round turned over, else None."""
+        if own == target:
+            return 1.0, 0
+        turned = self.table.get((target, own))
+        return self.table.get((own, target)) or (None if turned is None else (1 / turned[0], turned[1]))
+
+
+def converted(amount_e4: np.ndarray, rate: np.ndarray | float, scale: np.ndarray | int) -> np.ndarray:
+    """Ten-thousandths of one currency as minor units of another, half up; a hair above the half, so that a rate which floating point
+    cannot hold rounds as it is written."""
+    return np.floor(amount_e4 * rate * scale / _E4 + 0.5 + 1e-9).astype(np.int64)
+
 
 @dataclass(frozen=True)
 class Buying:
-    """What offers are judged by: the plan, exchange rates in force, decimals by currency, origins that pay no duty by marketplace, and
-    the day (days since 1970-01-01)."""
+    """What offers are judged by: the plan, exchange rates in force, decimals by currency, by marketplace the origins that pay no duty and
+    what goods from elsewhere pay on the day, and the day (days since 1970-01-01)."""
 
     plan: Plan
     rates: Rates
     digits: Mapping[str, int]
     duty_free: Mapping[str, frozenset[str]]
+    imports: Mapping[str, tuple[ImportRule, ...]]
     as_of: int
 
 
@@ -55,13 +71,17 @@ class OfferCosts:
     unit: np.ndarray
     freight: np.ndarray
     duty: np.ndarray
+    import_vat: np.ndarray
     label: np.ndarray
     has_rate: np.ndarray
     has_freight: np.ndarray
     has_duty: np.ndarray
     has_label: np.ndarray
     is_duty_assumed: np.ndarray
-    is_duty_unknown: np.ndarray  # neither origin nor duty is told: taken as nil, to be asked
+    is_duty_unknown: np.ndarray  # taken as nil, to be asked
+    duty_basis: np.ndarray  # stated, included, domestic, border, assumed or unknown
+    is_import_vat_assumed: np.ndarray
+    is_import_vat_unknown: np.ndarray
     is_label_assumed: np.ndarray
     is_label_heavy: np.ndarray
     is_rate_old: np.ndarray
@@ -69,8 +89,8 @@ class OfferCosts:
 
     @property
     def landed(self) -> np.ndarray:
-        """Goods, freight and duty, per unit sold."""
-        return self.unit + self.freight + self.duty
+        """Goods, freight, duty and import VAT, per unit sold."""
+        return self.unit + self.freight + self.duty + self.import_vat
 
     @property
     def is_complete(self) -> np.ndarray:
@@ -83,41 +103,49 @@ def offer_costs(offers: pd.DataFrame, candidates: pd.DataFrame, buying: Buying) 
     plan = buying.plan
     row = np.maximum(offers["row"].to_numpy(dtype=np.int64), 0)
     own = text(offers, "currency")
-    target = text(candidates, "currency")[row] if len(candidates) else np.zeros(0, dtype=object)
+    products = candidates.iloc[row] if len(candidates) else candidates.reindex(range(len(row)))
+    target = text(products, "currency")
     rate, has_rate, age = _rate(own, target, buying.rates)
     scale = np.array([10 ** buying.digits.get(currency or "", 2) for currency in target], dtype=np.int64)
 
     def cents(name: str, times: np.ndarray | int = 1) -> tuple[np.ndarray, np.ndarray]:
         value, known = whole(offers, name)
-        exact = half_up(value * times * scale, _E4)
-        # A hair above the half, so that a rate which floating point cannot hold rounds as it is written.
-        converted = np.floor(value * times * rate * scale / _E4 + 0.5 + 1e-9).astype(np.int64)
-        return np.where(own == target, exact, converted), known
+        return np.where(own == target, half_up(value * times * scale, _E4), converted(value * times, rate, scale)), known
 
     packs, has_packs = whole(offers, "pack_quantity")
     unit, _ = cents("unit_cost_e4", np.where(has_packs, packs, 1))
     freight, has_freight = cents("freight_e4")
     stated_label, has_stated_label = cents("shipping_cost_e4")
     scope = freight_scope(offers, plan)
-    duty, has_duty, duty_assumed, duty_unknown = _duty(offers, candidates, row, unit, cents("duty_e4"), buying)
+    border = _border(offers, products, buying)
+    duty, duty_basis = _duty(offers, unit, cents("duty_e4"), border, plan)
+    # Neither origin nor duty is told: taken as nil, to be asked. Said not to be included, and nothing else: it must be told.
+    duty_unknown = (duty_basis == "unknown") & border.is_silent & ~flag(offers, "duty_included")[1]
+    has_duty = (duty_basis != "unknown") | duty_unknown
+    owes_vat = border.owes_vat & (duty_basis != "included")
+    vat_share = plan.costs.assumed_import_vat_share
+    import_vat = half_up((unit + freight + duty) * round((vat_share or 0.0) * PPM), PPM)
 
-    weight = real(candidates, "package_weight_g")[row] if len(candidates) else np.zeros(0)
-    assumed_label, can_assume, heavy = label_assumption(weight, target, plan, scale)
+    assumed_label, can_assume, by_carrier, heavy = label_costs(products, plan, buying.digits)
     reaches_buyer = scope == "buyer"
     label = np.where(has_stated_label, stated_label, np.where(reaches_buyer, 0, assumed_label))
-    assumed = ~has_stated_label & ~reaches_buyer & can_assume
+    assumed = ~has_stated_label & ~reaches_buyer & can_assume & ~by_carrier
     has_label = has_stated_label | reaches_buyer | can_assume
     return OfferCosts(
         unit=unit,
         freight=np.where(has_freight, freight, 0),
         duty=np.where(has_duty, duty, 0),
+        import_vat=np.where(owes_vat, import_vat, 0),
         label=np.where(has_label, label, 0),
         has_rate=has_rate,
         has_freight=has_freight | (has_stated_label & ~reaches_buyer),
         has_duty=has_duty,
         has_label=has_label,
-        is_duty_assumed=duty_assumed,
+        is_duty_assumed=duty_basis == "assumed",
         is_duty_unknown=duty_unknown,
+        duty_basis=duty_basis,
+        is_import_vat_assumed=owes_vat & (vat_share is not None),
+        is_import_vat_unknown=owes_vat & (vat_share is None),
         is_label_assumed=assumed,
         is_label_heavy=assumed & heavy,
         is_rate_old=age > plan.exchange.rate_age_days_max,
@@ -152,41 +180,94 @@ def _country(name: str) -> str:
     return _COUNTRIES.get(folded, folded)
 
 
-def _duty(
-    offers: pd.DataFrame,
-    candidates: pd.DataFrame,
-    row: np.ndarray,
-    goods: np.ndarray,
-    stated: tuple[np.ndarray, np.ndarray],
-    buying: Buying,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Duty of each offer: (minor units, mask of the known, mask of the assumed, mask of those where nothing is told)."""
-    plan = buying.plan
-    included, included_known = flag(offers, "duty_included")
-    named = {name: facts.ship_from for name, facts in plan.suppliers.items() if facts.ship_from}
+@dataclass(frozen=True)
+class _Border:
+    """What is known of m offers at the border: no origin is told, it is inside the country, and the duty and VAT that the day demands."""
+
+    is_silent: np.ndarray
+    is_domestic: np.ndarray
+    duty: np.ndarray  # minor units an item, -1 where it is by product or nothing is known
+    owes_vat: np.ndarray  # VAT is due at the border, or nobody says that it is not
+
+
+def _border(offers: pd.DataFrame, products: pd.DataFrame, buying: Buying) -> _Border:
+    """One look at the rules for every pair of marketplace and origin that occurs."""
+    named = {name: facts.ship_from for name, facts in buying.plan.suppliers.items() if facts.ship_from}
     told = zip(text(offers, "ship_from"), text(offers, "supplier_id"), strict=True)
-    origin = [_country(code or named.get(who) or "") for code, who in told]
-    market = text(candidates, "marketplace")[row] if len(candidates) else []
-    domestic = np.array([o in buying.duty_free.get(m, ()) for o, m in zip(origin, market, strict=True)], dtype=bool)
+    origin = np.array([_country(code or named.get(who) or "") for code, who in told], dtype=object)
+    market, value = text(products, "marketplace"), whole(products, "price_cents")[0]
+    silent = origin == ""
+    domestic, owes = np.zeros(len(offers), dtype=bool), np.zeros(len(offers), dtype=bool)
+    duty = np.full(len(offers), -1, dtype=np.int64)
+    for where, place in sorted({(m, o) for m, o in zip(market, origin, strict=True) if m and o}):
+        here = (market == where) & (origin == place)
+        domestic |= here & (place in buying.duty_free.get(where, ()))
+        open_rows = here & ~domestic
+        for rule in buying.imports.get(where, ()):
+            if rule.fits(place):
+                fits = open_rows & (value <= rule.value_max if rule.value_max is not None else True)
+                duty = np.where(fits & (rule.duty_per_item is not None), rule.duty_per_item or 0, duty)
+                owes |= fits & (rule.vat == "unknown")
+                open_rows &= ~fits
+        owes |= open_rows
+    return _Border(silent, domestic, duty, owes)
+
+
+def _duty(
+    offers: pd.DataFrame, goods: np.ndarray, stated: tuple[np.ndarray, np.ndarray], border: _Border, plan: Plan
+) -> tuple[np.ndarray, np.ndarray]:
+    """Duty of each offer in minor units, and where the figure comes from."""
+    included, included_known = flag(offers, "duty_included")
     value, known = stated
-    settled = known | (included_known & included) | domestic
-    silent = np.array([not code for code in origin], dtype=bool) & ~settled & ~included_known
-    amount, assumed = np.where(known & ~(included_known & included), value, 0), np.zeros(len(goods), dtype=bool)
-    if plan.costs.assumed_duty_share is not None:
-        assumed = ~settled
-        amount = np.where(assumed, half_up(goods * round(plan.costs.assumed_duty_share * PPM), PPM), amount)
-        return amount, settled | assumed, assumed, np.zeros(len(goods), dtype=bool)
-    return amount, settled | silent, assumed, silent
+    share = plan.costs.assumed_duty_share
+    basis = np.select(
+        [included_known & included, known, border.is_domestic, border.duty >= 0, np.full(len(goods), share is not None)],
+        ["included", "stated", "domestic", "border", "assumed"],
+        "unknown",
+    ).astype(object)
+    assumed = half_up(goods * round((share or 0.0) * PPM), PPM)
+    amount = np.select([basis == "stated", basis == "border", basis == "assumed"], [value, border.duty, assumed], 0)
+    return amount, basis
 
 
-def label_assumption(weight: np.ndarray, currency: np.ndarray, plan: Plan, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The plan's label cost by weight: (minor units, mask of the known, mask of those too heavy to assume without a look)."""
-    cost, known, heavy = np.zeros(len(weight), dtype=np.int64), np.zeros(len(weight), dtype=bool), np.zeros(len(weight), dtype=bool)
+def label_costs(products: pd.DataFrame, plan: Plan, digits: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The label to the buyer of n products (columns `currency` and `package_*`).
+
+    Returns (minor units, mask of the known or assumable, mask of those that are a carrier's price, mask of those too heavy to assume
+    without a look).
+    """
+    currency, weight = text(products, "currency"), real(products, "package_weight_g")
+    sides = [real(products, f"package_{side}_mm") for side in ("length", "width", "height")]
+    n = len(products)
+    cost, known, carrier, heavy = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
     for code, money in plan.money.items():
         here = currency == code
+        if not here.any():
+            continue
+        scale = 10 ** digits.get(code, 2)
+        charged = _charged_weight(weight[here], [side[here] for side in sides], money)
+        by_table = _by_table(charged, money)
+        assumed = np.where(np.isnan(weight[here]), money.label_cost_unknown_weight, money.label_cost)
+        cost[here] = np.rint(np.where(np.isnan(by_table), assumed, by_table) * scale).astype(np.int64)
+        carrier[here] = ~np.isnan(by_table)
         with np.errstate(invalid="ignore"):
-            major = np.where(np.isnan(weight), money.label_cost_unknown_weight, money.label_cost)
-            heavy |= here & (weight > money.label_weight_review_g)
-        cost = np.where(here, np.rint(major * scale).astype(np.int64), cost)
+            heavy[here] = (charged > money.label_weight_review_g) & np.isnan(by_table)
         known |= here
-    return cost, known, heavy
+    return cost, known, carrier, heavy
+
+
+def _charged_weight(weight: np.ndarray, sides: list[np.ndarray], money: Money) -> np.ndarray:
+    """Grams that a carrier charges: the weight, or the volume's where the carrier's divisor is known and it is more."""
+    if money.label_cm3_per_kg is None or not money.label_rates:
+        return weight
+    grams = sides[0] * sides[1] * sides[2] / money.label_cm3_per_kg  # cubic millimetres / 1000 x 1000 grams
+    return np.where(np.isnan(weight) | np.isnan(grams), weight, np.maximum(weight, grams))
+
+
+def _by_table(grams: np.ndarray, money: Money) -> np.ndarray:
+    """The carrier's price in major units, NaN where the plan's table does not reach or the weight is unknown."""
+    if not money.label_rates:
+        return np.full(len(grams), np.nan)
+    bounds, costs = np.array(money.label_rates, dtype=np.float64).T
+    step = np.searchsorted(bounds, grams - 1e-9, side="left")  # NaN is placed behind the last
+    return np.append(costs, np.nan)[step]

@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.frames import days, text, whole, whole_series
+from pipeline.fees import PPM, half_up
+from pipeline.frames import days, flag, text, whole, whole_series
 from pipeline.plan import Plan
 from pipeline.stages.offer_costs import Buying, OfferCosts, offer_costs
 
 _COST_FLAGS = (
-    "is_label_assumed", "is_label_heavy", "is_duty_assumed", "is_duty_unknown", "is_rate_old", "is_freight_scope_unknown",
+    "is_label_assumed", "is_label_heavy", "is_duty_assumed", "is_duty_unknown", "is_import_vat_assumed", "is_import_vat_unknown",
+    "is_rate_old", "is_freight_scope_unknown",
 )  # fmt: skip
 _REJECTABLE = 3  # tier of offers that a rule would reject
 
@@ -57,9 +59,10 @@ def choose_offers(candidates: pd.DataFrame, offers: pd.DataFrame, buying: Buying
     -------
     DataFrame, n rows
         `supplier_id`, `backup_suppliers` (text, one a line), `suppliers` (distinct allowed), `offers_read`, cost lines
-        `unit_cost_cents`, `freight_cents`, `duty_cents`, `landed_cost_cents`, `shipping_cost_cents` (Int64, minor units of the
-        marketplace, missing where not known), the offer's facts and the flags `is_label_assumed`, `is_freight_scope_unknown`,
-        `is_duty_assumed`, `is_duty_unknown`, `is_rate_old`, `lacks_rate`, `lacks_freight`, `lacks_duty`.
+        `unit_cost_cents`, `freight_cents`, `duty_cents`, `import_vat_cents`, `landed_cost_cents`, `shipping_cost_cents` (Int64, minor
+        units of the marketplace, missing where not known), `duty_basis`, `supplier_currency`, the offer's facts and the flags
+        `is_label_assumed`, `is_freight_scope_unknown`, `is_duty_assumed`, `is_duty_unknown`, `is_import_vat_assumed`,
+        `is_import_vat_unknown`, `is_rate_old`, `lacks_rate`, `lacks_freight`, `lacks_duty`.
     """
     n = len(candidates)
     costs = offer_costs(offers, candidates, buying)
@@ -171,6 +174,9 @@ def _taken(chosen: np.ndarray, offers: pd.DataFrame, costs: OfferCosts, facts: M
         "unit_cost_cents": cents(costs.unit, costs.has_rate),
         "freight_cents": cents(costs.freight, costs.has_freight),
         "duty_cents": cents(costs.duty, costs.has_duty),
+        "import_vat_cents": cents(costs.import_vat, costs.has_duty),
+        "duty_basis": pd.Series(pick(costs.duty_basis, None), dtype=string),
+        "supplier_currency": pd.Series(pick(text(offers, "currency"), None), dtype=string),
         "landed_cost_cents": cents(costs.landed, costs.has_freight & costs.has_duty),
         "shipping_cost_cents": cents(costs.label, costs.has_label),
         "is_cost_complete": boolean(costs.is_complete),
@@ -183,6 +189,7 @@ def _taken(chosen: np.ndarray, offers: pd.DataFrame, costs: OfferCosts, facts: M
         "has_tracking": pd.Series(pick(facts["tracking"], None), dtype="boolean"),
         "accepts_returns": pd.Series(pick(facts["accepts_returns"], None), dtype="boolean"),
         "handling_days": whole_series(pick(facts["handling"], 0), pick(facts["handling_known"], False).astype(bool)),
+        "return_days": whole_series(pick(whole(offers, "return_days")[0], 0), pick(whole(offers, "return_days")[1], False).astype(bool)),
         "quote_age_days": whole_series(pick(facts["quote_age"], 0), pick(facts["has_quote_age"], False).astype(bool)),
         "is_offer_expired": boolean(facts["is_expired"]),
     }
@@ -191,15 +198,30 @@ def _taken(chosen: np.ndarray, offers: pd.DataFrame, costs: OfferCosts, facts: M
     return pd.DataFrame(columns).set_index(index)
 
 
-def with_quotes(frame: pd.DataFrame) -> pd.DataFrame:
-    """The chosen offers with the seller's own valid quote (`quoted_cost_cents`) in place of the listed unit cost."""
+def with_quotes(frame: pd.DataFrame, plan: Plan) -> pd.DataFrame:
+    """The chosen offers with the seller's own valid quote (`quoted_cost_cents`) in place of the listed unit cost.
+
+    What is an assumed share of the cost, duty or VAT at the border, follows the quote.
+    """
     quote, quoted = whole(frame, "quoted_cost_cents")
     unit, has_unit = whole(frame, "unit_cost_cents")
     landed, has_landed = whole(frame, "landed_cost_cents")
+    freight, (duty, has_duty), (vat, has_vat) = (
+        whole(frame, "freight_cents")[0],
+        whole(frame, "duty_cents"),
+        whole(frame, "import_vat_cents"),
+    )
     quoted = quoted & has_unit
+    unit = np.where(quoted, quote, unit)
+    assumed_duty = half_up(unit * round((plan.costs.assumed_duty_share or 0.0) * PPM), PPM)
+    duty = np.where(quoted & flag(frame, "is_duty_assumed")[0], assumed_duty, duty)
+    assumed_vat = half_up((unit + freight + duty) * round((plan.costs.assumed_import_vat_share or 0.0) * PPM), PPM)
+    vat = np.where(quoted & flag(frame, "is_import_vat_assumed")[0], assumed_vat, vat)
     return frame.assign(
-        unit_cost_cents=whole_series(np.where(quoted, quote, unit), has_unit).set_axis(frame.index),
-        landed_cost_cents=whole_series(np.where(quoted, landed - unit + quote, landed), has_landed).set_axis(frame.index),
+        unit_cost_cents=whole_series(unit, has_unit).set_axis(frame.index),
+        duty_cents=whole_series(duty, has_duty).set_axis(frame.index),
+        import_vat_cents=whole_series(vat, has_vat).set_axis(frame.index),
+        landed_cost_cents=whole_series(np.where(quoted, unit + freight + duty + vat, landed), has_landed).set_axis(frame.index),
         quote_age_days=frame["own_quote_age_days"].where(quoted, frame["quote_age_days"]),
         is_quoted=pd.Series(quoted, index=frame.index, dtype="boolean"),
     )

@@ -173,14 +173,26 @@ def _marketplace(facts: Facts, plan: Plan) -> Outcome:
 
 
 def _consider_fba(facts: Facts, plan: Plan) -> Outcome:
-    return at_most(facts.real("own_monthly_units"), plan.rules.fba_units_month, WARN)
+    outcome = at_most(facts.real("own_monthly_units"), plan.rules.fba_units_month, WARN)
+    merchant, amazon, note = facts.money("net_profit_cents"), facts.money("fba_net_profit_cents"), facts.text("fba_note")
+    detail = np.full(facts.n, None, dtype=object)
+    for row in np.flatnonzero((outcome.severity > PASS) & ~np.isnan(merchant) & ~np.isnan(amazon)):
+        detail[row] = f"an order earns {merchant[row]:,.2f} sent by the seller, {amazon[row]:,.2f} sent by Amazon" + (
+            f" ({note[row]})" if note[row] else ""
+        )
+    return replace(outcome, detail=detail)
 
 
 def _fee_unknown(facts: Facts, plan: Plan) -> Outcome:
-    origin = facts.text("fee_origin")
-    assumed = np.isin(origin.astype(str), ["stated", "fallback"])
-    detail = np.where(origin == "stated", "the source's own referral rate is used", "no fee line: the fallback rate is used").astype(object)
-    return flagged(assumed, pd.notna(origin), REVIEW, detail)
+    origin, note = facts.text("fee_origin"), facts.text("fee_note")
+    words = {"stated": "the source's own referral rate is used", "fallback": "no fee line: the fallback rate is used"}
+    detail = np.array([words.get(word) for word in origin], dtype=object)
+    assumed = pd.notna(detail)
+    uncertain = origin == "uncertain"
+    return worst(
+        flagged(assumed, pd.notna(origin), REVIEW, detail),
+        flagged(uncertain, pd.notna(origin), WARN, note),
+    )
 
 
 def _decision(facts: Facts, plan: Plan) -> Outcome:
@@ -242,7 +254,9 @@ RULES: tuple[Rule, ...] = (
          _share_rule("top_seller_share_90", "top_seller_share_max", REVIEW)),
     Rule("marketplace", "G-25", "yes/no", "VAT and delivery of the marketplace are settled", _marketplace),
     Rule("consider_fba", "G-41", "units", "own sales a month at most, else Amazon's fulfilment may be cheaper", _consider_fba),
-    Rule("fee_unknown", "G-32", "yes/no", "the fee schedule knows the category", _fee_unknown),
+    Rule("fee_unknown", "G-32", "yes/no", "the fee schedule knows the category, and all of its fee", _fee_unknown),
+    Rule("import_vat_unknown", "G-25", "yes/no", "VAT at the border is none, charged at the sale, or told", _flag_rule(
+        "is_import_vat_unknown", WARN, "VAT may be due at the border and is not counted")),
     Rule("returns_exceed_shipped", "own", "yes/no", "no more orders came back than were sold",
          _flag_rule("is_return_excess", WARN, "more came back than was sold: the window is wrong, the counts are not used")),
     Rule("freight_scope_unknown", "own", "yes/no", "it is known how far the freight reaches",

@@ -70,7 +70,8 @@ def test_an_offer_in_yuan_costs_the_same_to_the_cent_of_the_rate(make_dump, run)
     row = decided(make_dump, run, case("offer in yuan with a dated rate"))
     assert row["unit_cost"] == 7.00  # 50.00 x 0.14
     assert row["freight"] == 3.00  # 21.43 x 0.14 = 3.0002
-    assert row["max_purchase_cost_cny"] == 74.92  # 10.49 / 0.14 = 74.928, rounded down: the most that may be paid
+    # At 74.96 the goods cost 10.494, so 10.49; at 74.97 they would cost 10.4958, so 10.50: the most that may be paid.
+    assert (row["supplier_currency"], row["max_purchase_cost_supplier"], row["max_purchase_cost_cny"]) == ("CNY", 74.96, 74.96)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,8 @@ RANKS = (
     ("engine",),
     ("stages/*",),
     ("ingest/*",),
-    ("fees",),
+    ("fulfilment",),
+    ("fees", "customs"),
     ("notify",),
     ("config",),
     ("plan",),
@@ -51,7 +52,7 @@ RANKS = (
 # Below in rank and out of reach all the same: (who, what not, why).
 CLOSED_DOORS = (("stages/*", "ingest/*", "a stage takes tables, however they came to be"),)
 
-PURE = ("stages/*", "week", "fees", "messages", "calendar", "plan", "frames", "tables", "errors")
+PURE = ("stages/*", "week", "fees", "fulfilment", "customs", "messages", "calendar", "plan", "frames", "tables", "errors")
 EVERYWHERE_BUT = {  # deed: the rooms where it is allowed
     deeds.READ: ("ingest/*", "config", "store", "lock"),
     deeds.WRITE: ("store", "lock", "log"),

@@ -1,4 +1,4 @@
-"""One order's lines: they add up to the cent, meet the worked example, and solve backwards by hand."""
+"""One order's lines: they add up to the cent, meet the worked examples, and solve backwards by hand."""
 
 import datetime as dt
 
@@ -7,7 +7,8 @@ import pytest
 
 from pipeline.config import load_configs
 from pipeline.fees import fee_table, in_force, parse_schedules
-from pipeline.stages.economics import Limits, Terms, break_even_price, cost_lines, max_landed_cost
+from pipeline.stages.economics import Limits, Target, Terms, cost_lines
+from pipeline.stages.solving import max_landed_cost, smallest_price
 
 CONFIGS = load_configs()
 US = in_force(parse_schedules(CONFIGS.fee_tables, CONFIGS.digits), "US", dt.date(2026, 11, 22))
@@ -17,16 +18,24 @@ def fees_of(*keys):
     return fee_table([(US, US.lines[key]) for key in keys])
 
 
-def terms(landed, label=0, return_label=600, rate=0.0, entry=0, advertising=0.10, payment=0.0, goods_back=0.0):
+def terms(landed, label=0, return_label=600, rate=0.0, entry=0, advertising=0.10, **other):
     """Terms of orders: scalars or lists, money in cents, shares as fractions."""
-    columns = np.broadcast_arrays(*(np.atleast_1d(value) for value in (landed, label, return_label, rate, entry)))
-    landed, label, return_label, rate, entry = columns
-    shares = (round(share * 1_000_000) for share in (advertising, payment, goods_back))
-    return Terms(landed, label, return_label, rate.astype(float), entry, *shares)
+    named = [other.get(name, 0) for name in ("plan_fee", "goods_back", "restocking")]
+    columns = np.broadcast_arrays(*(np.atleast_1d(value) for value in (landed, label, return_label, rate, entry, *named)))
+    landed, label, return_label, rate, entry, plan_fee, goods_back, restocking = columns
+    ppm = [round(share * 1_000_000) for share in (advertising, other.get("payment", 0), other.get("returnless", 0))]
+    return Terms(
+        landed, label, plan_fee, return_label, np.rint(rate * 1e9).astype(np.int64), np.rint(goods_back * 1e6).astype(np.int64),
+        restocking, entry, *ppm,
+    )  # fmt: skip
 
 
 def limits(n=1, landed_share=0.50, gross=0.40, net=0.10, profit=300):
-    return Limits(*(round(share * 1_000_000) for share in (landed_share, gross, net)), np.full(n, profit))
+    return Limits(*(round(share * 1_000_000) for share in (landed_share, gross)), Target(round(net * 1_000_000), np.full(n, profit)))
+
+
+def break_even_price(order, fees):
+    return smallest_price(order, fees, Target(0, np.zeros(len(order.landed), dtype=np.int64)))
 
 
 @pytest.mark.parametrize(("rate", "profit"), [(0.0, 1150), (0.03, 1053), (0.06, 956), (0.10, 826), (0.15, 664), (1.0, -2090)])
@@ -76,11 +85,11 @@ def test_books_pay_their_closing_fee_once():
 
 def test_lines_of_a_table_of_prices_are_those_of_each_price_alone():
     fees, price = fees_of("clothing_accessories", "books"), np.array([[1500, 1501], [1000, 2000]])
-    order = terms(np.array([[300, 300], [200, 200]]), rate=0.1, entry=np.array([[0, 0], [1, 1]]))
+    order = terms([300, 200], rate=0.1, entry=[0, 1])
     grid = cost_lines(price, order, fees).net
     for row in range(2):
         for column in range(2):
-            alone = terms(int(order.landed[row, column]), rate=0.1, entry=row)
+            alone = terms(int(order.landed[row]), rate=0.1, entry=row)
             assert cost_lines(price[row, column : column + 1], alone, fees).net[0] == grid[row, column]
 
 

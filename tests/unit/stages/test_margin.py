@@ -12,7 +12,8 @@ from scipy.stats import beta
 from pipeline.config import load_configs, load_plan
 from pipeline.fees import parse_schedules
 from pipeline.frames import to_frame, whole
-from pipeline.stages.margin import schedules_in_force, unit_economics
+from pipeline.fulfilment import cards_in_force, parse_cards
+from pipeline.stages.margin import Tariff, schedules_in_force, unit_economics
 from pipeline.stages.offer_costs import Rates
 from pipeline.stages.prices import price_distributions
 from pipeline.tables import CANDIDATES, PRICE_HISTORY, schema
@@ -21,11 +22,14 @@ PLAN, CONFIGS = load_plan(), load_configs()
 TODAY = dt.date(2026, 11, 22)
 AS_OF = (TODAY - dt.date(1970, 1, 1)).days
 SCHEDULES = schedules_in_force(parse_schedules(CONFIGS.fee_tables, CONFIGS.digits), TODAY)
+CARDS = cards_in_force(parse_cards(CONFIGS.card_tables, CONFIGS.digits), TODAY)
 OFFER = {
-    "unit_cost_cents": 700, "freight_cents": 300, "duty_cents": 0, "landed_cost_cents": 1000, "shipping_cost_cents": 0,
-    "is_cost_complete": True, "is_duty_assumed": False, "return_alpha": 4.04, "return_beta": 83.96,
+    "unit_cost_cents": 700, "freight_cents": 300, "duty_cents": 0, "import_vat_cents": 0, "landed_cost_cents": 1000,
+    "shipping_cost_cents": 0, "return_days": 30, "own_monthly_units": 10, "is_cost_complete": True, "is_duty_assumed": False,
+    "is_import_vat_assumed": False, "accepts_returns": True, "supplier_currency": "USD", "return_alpha": 4.04, "return_beta": 83.96,
 }  # fmt: skip
-FIELDS = [*((n, pa.bool_() if n.startswith("is_") else pa.float64() if n.startswith("return") else pa.int64()) for n in OFFER)]
+KINDS = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
+FIELDS = [(name, KINDS[type(value)]) for name, value in OFFER.items()]
 
 
 def economics(*changes, plan=PLAN, rates=None, schedules=None, history=()):
@@ -42,7 +46,8 @@ def economics(*changes, plan=PLAN, rates=None, schedules=None, history=()):
         row=np.array([row for row, *_ in history], dtype=np.int64)
     )
     prices = price_distributions(frame, told, AS_OF, plan.forecast)
-    found = unit_economics(frame, prices, SCHEDULES if schedules is None else schedules, plan, rates or Rates({}), CONFIGS.digits)
+    tariff = Tariff(SCHEDULES if schedules is None else schedules, CARDS, rates or Rates({}), CONFIGS.digits)
+    found = unit_economics(frame, prices, plan, tariff)
     told = found.astype(object)
     return told.where(told.notna(), None).to_dict("records")
 
@@ -134,14 +139,14 @@ def test_the_number_to_bargain_with_is_the_ceiling_less_freight_duty_and_label()
 def test_an_assumed_duty_shrinks_with_the_price_that_is_bargained_for():
     plan = PLAN.model_copy(update={"costs": PLAN.costs.model_copy(update={"assumed_duty_share": 0.30})})
     found = one({"duty_cents": 210, "landed_cost_cents": 1210, "is_duty_assumed": True}, plan=plan)
-    # (13.49 - 3.00) / 1.30 = 8.069: with 30 % of duty it fills the ceiling
-    assert found["max_purchase_cost_cents"] == 806
+    # 8.07 and 30 % of it, 2.42, are the 10.49 that 3.00 of freight leave of the ceiling; 8.08 would be a cent too much
+    assert found["max_purchase_cost_cents"] == 807
 
 
 @pytest.mark.parametrize(("pair", "rate"), [(("USD", "CNY"), 7.0), (("CNY", "USD"), 1 / 7)])
-def test_the_number_to_bargain_with_is_told_in_yuan_rounded_down(pair, rate):
-    # 10.49 x 7 = 73.43
-    assert one(rates=Rates({pair: (rate, 0)}))["max_purchase_cost_cny_cents"] == 7343
+def test_the_number_to_bargain_with_is_told_in_yuan_to_the_last_fen_that_still_costs_no_more(pair, rate):
+    # 73.46 / 7 = 10.494 is 10.49, 73.47 / 7 = 10.496 would be 10.50
+    assert one(rates=Rates({pair: (rate, 0)}))["max_purchase_cost_cny_cents"] == 7346
 
 
 def test_without_a_rate_there_is_no_number_in_yuan():

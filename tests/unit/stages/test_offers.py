@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.config import load_configs, load_plan
+from pipeline.customs import imports_in_force, parse_imports
 from pipeline.frames import to_frame, whole
 from pipeline.plan import ExchangeRate, SupplierFacts
 from pipeline.stages.offer_costs import Buying, Rates
@@ -43,8 +44,9 @@ def e4(text):
     return None if text is None else round(float(text) * 10_000)
 
 
-def buying(the_plan=PLAN, rates=NO_RATES, duty_free=None):
-    return Buying(the_plan, rates, CONFIGS.digits, DUTY_FREE | (duty_free or {}), AS_OF)
+def buying(the_plan=PLAN, rates=NO_RATES, duty_free=None, day=TODAY):
+    imports = imports_in_force(parse_imports(CONFIGS.fee_tables, CONFIGS.digits), day)
+    return Buying(the_plan, rates, CONFIGS.digits, DUTY_FREE | (duty_free or {}), imports, AS_OF)
 
 
 def frame_of(*offers, candidate=None, row=0, **judged_by):
@@ -293,8 +295,81 @@ def test_the_assumption_leaves_offers_alone_that_say_something():
 def test_an_origin_is_free_of_duty_for_its_own_marketplace_only():
     free = {"US": frozenset({"US", "MX"})}
     assert choose(offer(duty_included=None, ship_from="MX"), duty_free=free)["duty_cents"] == 0
-    german = {"marketplace": "DE", "currency": "EUR"}
-    assert choose(offer(duty_included=None, ship_from="MX", currency="EUR"), candidate=german, duty_free=free)["lacks_duty"] is True
+    british = {"marketplace": "UK", "currency": "GBP"}
+    assert choose(offer(duty_included=None, ship_from="MX", currency="GBP"), candidate=british, duty_free=free)["lacks_duty"] is True
+
+
+@pytest.mark.parametrize(
+    ("market", "currency", "day", "basis", "duty"),
+    [
+        ("US", "USD", "2025-05-01", "border", 0),  # small parcels from China still enter free ...
+        ("US", "USD", "2025-05-02", "unknown", 0),  # ... and no longer
+        ("DE", "EUR", "2026-06-30", "unknown", 0),
+        ("DE", "EUR", "2026-07-01", "border", 300),  # three euros an item
+        ("UK", "GBP", "2026-11-22", "unknown", 0),
+    ],
+)
+def test_what_the_border_takes_of_goods_from_china_goes_by_market_and_day(market, currency, day, basis, duty):
+    candidate = {"marketplace": market, "currency": currency, "price_cents": 2999}
+    found = choose(offer(duty_included=None, ship_from="CN", currency=currency), candidate=candidate, day=dt.date.fromisoformat(day))
+    assert (found["duty_basis"], found["duty_cents"] or 0, found["lacks_duty"]) == (basis, duty, basis == "unknown")
+    assert found["is_import_vat_unknown"] is False  # none in the United States, at the sale in Europe
+
+
+def test_from_other_origins_small_parcels_entered_the_united_states_free_of_duty_a_little_longer():
+    for day, basis in (("2025-08-28", "border"), ("2025-08-29", "unknown")):
+        found = choose(offer(duty_included=None, ship_from="VN"), candidate={"price_cents": 2999}, day=dt.date.fromisoformat(day))
+        assert found["duty_basis"] == basis
+
+
+def test_above_the_limit_of_ioss_neither_the_duty_nor_the_vat_is_known():
+    candidate = {"marketplace": "DE", "currency": "EUR", "price_cents": 15_001}
+    found = choose(offer(duty_included=None, ship_from="CN", currency="EUR"), candidate=candidate)
+    assert (found["duty_basis"], found["is_import_vat_unknown"]) == ("unknown", True)
+    told = plan(assumed_duty_share=0.10, assumed_import_vat_share=0.19)
+    found = choose(offer(duty_included=None, ship_from="CN", currency="EUR"), candidate=candidate, the_plan=told)
+    # 7.00 x 10 % = 0.70; (7.00 + 3.00 + 0.70) x 19 % = 2.033
+    assert cents(found) == (700, 300, 70, 700 + 300 + 70 + 203, 0)
+    assert (found["import_vat_cents"], found["is_import_vat_assumed"]) == (203, True)
+
+
+def test_duty_that_the_offer_includes_has_its_vat_included():
+    candidate = {"marketplace": "JP", "currency": "JPY", "price_cents": 2999}
+    assert choose(offer(ship_from="CN", currency="JPY"), candidate=candidate)["is_import_vat_unknown"] is False
+    assert choose(offer(duty_included=False, duty_e4=e4("1"), ship_from="CN", currency="JPY"), candidate=candidate)["is_import_vat_unknown"]
+
+
+def carriers_plan(**more):
+    money = PLAN.money["USD"].model_copy(update={"label_rates": ((113.0, 3.40), (454.0, 4.80)), **more})
+    return PLAN.model_copy(update={"money": PLAN.money | {"USD": money}})
+
+
+@pytest.mark.parametrize(
+    ("weight", "sides", "label", "assumed"),
+    [
+        (113.0, None, 340, False),
+        (113.1, None, 480, False),
+        (454.0, None, 480, False),
+        (454.1, None, 450, True),  # beyond the carrier's table: the assumption, and a review for its weight
+        (None, None, 600, True),
+        (100.0, (100.0, 100.0, 56.0), 340, False),  # 560 cm3 / 5022 = 112 g
+        (100.0, (100.0, 100.0, 57.0), 480, False),  # 570 cm3 / 5022 = 113.5 g: the volume is charged
+    ],
+)
+def test_a_carrier_s_prices_by_weight_and_size_end_the_assumption(weight, sides, label, assumed):
+    candidate = {"package_weight_g": weight}
+    if sides:
+        candidate |= dict(zip(("package_length_mm", "package_width_mm", "package_height_mm"), sides, strict=True))
+    found = choose(offer(freight_to="agent"), candidate=candidate, the_plan=carriers_plan())
+    assert (found["shipping_cost_cents"], found["is_label_assumed"], found["is_label_heavy"]) == (label, assumed, weight == 454.1)
+
+
+def test_an_own_quote_takes_an_assumed_duty_along():
+    told = plan(assumed_duty_share=0.30)
+    frame = frame_of(offer(duty_included=None, ship_from="CN"), the_plan=told)
+    frame = frame.assign(quoted_cost_cents=pd.array([500], "Int64"), own_quote_age_days=pd.array([3], "Int64"))
+    (found,) = with_quotes(frame, told).to_dict("records")
+    assert cents(found)[:4] == (500, 300, 150, 950)
 
 
 @pytest.mark.parametrize(("market", "currency", "origin"), [("UK", "GBP", "GB"), ("FR", "EUR", "DE"), ("JP", "JPY", "JP")])
@@ -420,7 +495,7 @@ def test_the_age_of_a_quote_is_counted_to_the_as_of_day_and_unknown_without_a_da
 
 def quoted(cents_, *offers):
     frame = frame_of(*offers).assign(quoted_cost_cents=pd.array([cents_], "Int64"), own_quote_age_days=pd.array([3], "Int64"))
-    found = with_quotes(frame)
+    found = with_quotes(frame, PLAN)
     return [whole(found, f"{name}_cents")[0].tolist()[0] for name in ("unit_cost", "landed_cost")], bool(found["is_quoted"].iloc[0])
 
 

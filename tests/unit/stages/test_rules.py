@@ -30,10 +30,11 @@ CASES = list(csv.DictReader(Path(__file__).with_name("rules.csv").read_text(enco
 TEXT = {
     "marketplace": "US", "currency": "USD", "category_verdict": "pass", "category_reason": "home goods", "department": "home",
     "brand": "Generic", "brand_key": None, "brand_state": "generic", "matched_by": "product_id", "return_evidence": "E4", "platform": "cj",
-    "supplier_contact": "ann", "vat_region": None, "fee_origin": "schedule", "fee_schedule": "us-2025", "hidden_by": None,
+    "supplier_contact": "ann", "vat_region": None, "fee_origin": "schedule", "fee_note": None, "fee_schedule": "us-2025",
+    "fba_note": None, "hidden_by": None,
 }  # fmt: skip
 WHOLE = {
-    "price_cents": 2999, "gate_price_cents": 2999, "gate_net_profit_cents": 1100, "unit_cost_cents": 700, "return_orders": 60,
+    "price_cents": 2999, "gate_price_cents": 2999, "net_profit_cents": 1100, "gate_net_profit_cents": 1100, "fba_net_profit_cents": 700, "unit_cost_cents": 700, "return_orders": 60,
     "handling_days": 1, "deliveries": 0, "late_deliveries": 0, "suppliers": 2, "quote_age_days": 4, "own_monthly_units": 10,
 }  # fmt: skip
 REAL = {
@@ -43,7 +44,7 @@ REAL = {
 }  # fmt: skip
 FLAG = {
     "has_offer": True, "has_tracking": True, "has_money_plan": True, "is_pack_suspect": False, "is_offer_expired": False,
-    "is_duty_unknown": False, "is_label_heavy": False, "is_gtin_invalid": False, "is_hazmat": False, "has_batteries": False,
+    "is_duty_unknown": False, "is_import_vat_unknown": False, "is_label_heavy": False, "is_gtin_invalid": False, "is_hazmat": False, "has_batteries": False,
     "is_heat_sensitive": False, "is_return_excess": False, "is_freight_scope_unknown": False, "lacks_rate": False, "lacks_freight": False,
     "lacks_duty": False,
 }  # fmt: skip

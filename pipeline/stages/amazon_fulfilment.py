@@ -1,0 +1,71 @@
+"""What the same order would earn if Amazon stored and sent it (G-41), beside what it earns when the seller's supplier does.
+
+In place of the label stand the fulfilment fee with its surcharge and the plan's cost of getting one unit into Amazon's warehouse; a return
+costs no label of the seller's. Not counted: storage, a peak fee, and the fee on returns above a category's threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from pipeline.fees import half_up
+from pipeline.frames import flag, real, text, whole, whole_series
+from pipeline.fulfilment import FbaCard
+from pipeline.stages.economics import BILLION, Lines, Terms
+
+# The cards hold for neither: what is added for them is not known.
+_NOT_ON_THE_CARD = "clothing_accessories"
+
+
+def fba_order(price: np.ndarray, now: Lines, terms: Terms, fee: np.ndarray) -> np.ndarray:
+    """Profit of an order that Amazon sends for `fee` (its warehouse included): n rows, minor units."""
+    # Without the seller's return label, the rest of what a return costs is the same.
+    no_label = Terms(**{**vars(terms), "return_label": np.zeros_like(terms.return_label)})
+    back = np.maximum(price - now.referral + now.refund_fee + no_label.return_fixed, 0)
+    spent = now.referral + now.closing + now.advertising + now.payment + terms.plan_fee + terms.landed + fee
+    return price - spent - half_up(back * terms.return_ppb, BILLION)
+
+
+def amazon_fulfilment(
+    candidates: pd.DataFrame, price: np.ndarray, cards: Mapping[str, FbaCard]
+) -> tuple[np.ndarray, np.ndarray, dict[str, pd.Series]]:
+    """The fulfilment fee of each candidate.
+
+    Parameters
+    ----------
+    candidates : DataFrame, n rows
+        `marketplace`, `fee_category`, `package_weight_g`, `package_length_mm`, `package_width_mm`, `package_height_mm`, `is_hazmat`.
+    price : int64 (n), minor units
+    cards : mapping of marketplace to the card in force
+
+    Returns
+    -------
+    (fee in minor units, mask of the known, columns `fba_fee_cents`, `fba_tier`, `fba_card`, `fba_note`)
+    """
+    market, markets = pd.factorize(candidates["marketplace"])
+    weight = real(candidates, "package_weight_g")
+    sides = np.column_stack([real(candidates, f"package_{side}_mm") for side in ("length", "width", "height")])
+    on_card = ~flag(candidates, "is_hazmat")[0] & (text(candidates, "fee_category") != _NOT_ON_THE_CARD) & (price > 0)
+    fee, known = np.zeros(len(price), dtype=np.int64), np.zeros(len(price), dtype=bool)
+    words = {name: np.full(len(price), None, dtype=object) for name in ("fba_tier", "fba_card", "fba_note")}
+    for place, name in enumerate(markets):
+        card = cards.get(name)
+        if card is None:
+            continue
+        rows = np.flatnonzero((market == place) & on_card)
+        fee[rows], tier = card.fee(price[rows], weight[rows], sides[rows])
+        rows = rows[tier >= 0]
+        known[rows] = True
+        words["fba_tier"][rows] = np.array([kind.key for kind in card.tiers], dtype=object)[tier[tier >= 0]]
+        words["fba_card"][rows], words["fba_note"][rows] = card.id, card.note or None
+    columns = {name: pd.Series(values, dtype=candidates["currency"].dtype) for name, values in words.items()}
+    return fee, known, {"fba_fee_cents": whole_series(fee, known), **columns}
+
+
+def advice(candidates: pd.DataFrame, fba_net: np.ndarray, known: np.ndarray, least: np.ndarray, units_month: int) -> pd.Series:
+    """`fba` where own sales are above so many units a month, unless Amazon's fulfilment is known to leave less than the least profit."""
+    sells = whole(candidates, "own_monthly_units")[0] > units_month
+    return pd.Series(np.where(sells & ~(known & (fba_net < least)), "fba", "merchant"), dtype=candidates["currency"].dtype)
