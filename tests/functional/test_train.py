@@ -29,12 +29,13 @@ def test_a_trained_model_is_used_named_and_told_on_every_row(market, tmp_path):
     assert set(pq.read_table(before.folder / "decisions.parquet")["return_prior"].to_pylist()) == {"configured"}
 
     trained = train(TrainOptions(tmp_path, dumps))
+    assert [one.kind for one in trained] == ["returns", "prices"]
     card = json.loads((tmp_path / "store" / "models" / "returns" / "current" / "model.json").read_text())
     assert card["sha256"] == trained[0].digest and card["data"]["products"] >= 80 and card["data"]["to"] < "2026-09-24"
     assert card["later_orders"]["calibration"] and card["unseen_products"]["model"] < card["unseen_products"]["one_prior"] + 20
 
     after = run(market, tmp_path)
-    assert after.is_new and after.manifest["models"] == {"returns": trained[0].digest}
+    assert after.is_new and after.manifest["models"] == {one.kind: one.digest for one in trained}
     assert after.manifest["run_id"] != before.manifest["run_id"]
     assert set(pq.read_table(after.folder / "decisions.parquet")["return_prior"].to_pylist()) == {"fitted"}
     assert not run(market, tmp_path).is_new
