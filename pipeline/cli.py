@@ -296,6 +296,35 @@ def rejects(week: str | None, data: Path, top: int, as_json: bool) -> None:
         _answer(reject_lines(told))
 
 
+@shortlist.command()
+@_WEEK
+@_DATA
+@click.option("--top", type=click.IntRange(min=1), help="How many (default: 40 in the terminal, else all).")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write a file: .csv, .xlsx or .json.")
+@click.option("--csv", "as_csv", is_flag=True, help="CSV on stdout.")
+@_JSON
+def sourcing(week: str | None, data: Path, top: int | None, out: Path | None, as_csv: bool, as_json: bool) -> None:
+    """What to find a supplier for: candidates that lack an offer alone, with the most to pay for one, best first.
+
+    \b
+    Example: shortlist sourcing --top 100 --out worklist.xlsx
+    """
+    from pipeline.look import sourcing_list
+    from pipeline.publish.sourcing import FORMATS, sourcing_csv, sourcing_lines, write_sourcing
+
+    if out is not None and out.suffix.lower() not in FORMATS:
+        raise click.UsageError(f"--out {out.name}: the ending must be one of {', '.join(FORMATS)}")
+    in_terminal = out is None and not as_csv and not as_json
+    week, rows, digits = sourcing_list(data, week, top or (40 if in_terminal else None))
+    if out is not None:
+        write_sourcing(out, rows, digits)
+        _answer(f"{out}: {len(rows):,} candidates of {week} wait for an offer")
+    elif as_json:
+        _answer_json({"week": week, "sourcing": rows})
+    else:
+        _answer(sourcing_csv(rows, digits).decode("utf-8-sig").splitlines() if as_csv else sourcing_lines(rows, digits))
+
+
 @shortlist.group()
 def config() -> None:
     """The plan: test it, or see the one in force."""

@@ -17,6 +17,7 @@ from pipeline.ingest.sources import load_sources
 from pipeline.plan import Plan
 from pipeline.plan_check import check_plan
 from pipeline.publish.explain import explained
+from pipeline.publish.sourcing import sourcing_rows
 from pipeline.stages.categories import compile_rules
 from pipeline.tables import DUMP_TABLES
 
@@ -60,6 +61,12 @@ def explain_product(data: Path, product: str, week: str | None, marketplace: str
                 listed = store.read_parquet(current / "shortlist.parquet", ["rank"], key)
                 ranks[earlier] = listed["rank"][0].as_py() if listed.num_rows else None
         yield explained(one, plan, load_configs().digits), ranks
+
+
+def sourcing_list(data: Path, week: str | None, top: int | None) -> tuple[str, list[dict[str, Any]], dict[str, int]]:
+    """The week looked at, its sourcing worklist (best first, at most `top`), and the decimals of each currency."""
+    week, folder = week_folder(data, week)
+    return week, sourcing_rows(folder, top), dict(load_configs().digits)
 
 
 def check_configs(plan: Path | None) -> list[str]:

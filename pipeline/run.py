@@ -31,7 +31,7 @@ from pipeline.plan_check import check_plan
 from pipeline.publish.manifest import SCHEMA_VERSION, manifest_bytes, totals
 from pipeline.publish.shape import doubts, plain, shape_of
 from pipeline.publish.shortlist import Lists, write_lists
-from pipeline.publish.warnings import pass_share_warning, supplier_questions
+from pipeline.publish.warnings import pass_share_warning, rate_words, supplier_questions
 from pipeline.stages.margin import schedules_in_force
 from pipeline.stages.matching import match_offers, product_codes
 from pipeline.stages.repeats import without_repeats
@@ -149,6 +149,7 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
         as_of = sunday_of(inputs.week)
         tasks = [DecideTask(b, buckets, work, gathered.spills, inputs.kept_history, plan, as_of, models) for b in range(buckets)]
         decided = engine.run_all(pool, decide_task, tasks)
+    rate_words([answer.rates for answer in decided], plan)  # refuses before anything is written, where the plan says so
     clock.lap("decide")
 
     entries = ledger(reads, decided, gathered.repeats, 0.0 if options.strict else plan.general.set_aside_share_max)
@@ -323,6 +324,7 @@ def _manifest(
         table = store.read_parquet(before / "shortlist.parquet", ["marketplace", "product_id"])
         earlier = set(zip(table["marketplace"].to_pylist(), table["product_id"].to_pylist(), strict=True))
     warnings = [f"{e['file']}: {text}" for e in entries for text in e["warnings"] if text != "no rows"]
+    warnings += rate_words([answer.rates for answer in decided], plan)
     warnings += [f"{e['file']}: a header without rows" for e in entries if not e["rows"] and not e["set_aside"]]
     share = pass_share_warning(alone, verdicts, plan.general)
     names = sorted(path.name for path in out.iterdir())

@@ -31,7 +31,7 @@ from pipeline.plan import Plan, SourceFacts
 from pipeline.publish.ledger import publish_frame
 from pipeline.stages.categories import CategoryPolicy, compile_rules
 from pipeline.stages.margin import Tariff, schedules_in_force
-from pipeline.stages.offer_costs import Rates
+from pipeline.stages.offer_costs import Rates, rate_counts
 from pipeline.tables import DUMP_TABLES, OFFERS, ORIGIN, PRICE_HISTORY, empty, schema
 from pipeline.week import Bucket, WeekFacts, decide
 
@@ -158,6 +158,7 @@ class DecideAnswer:
     conflicts: tuple[dict[str, object], ...]
     rejects_alone: dict[str, int]
     verdicts: dict[str, int]
+    rates: dict[str, int]
 
 
 def decide_task(task: DecideTask) -> DecideAnswer:
@@ -183,6 +184,7 @@ def decide_task(task: DecideTask) -> DecideAnswer:
         superseded=decided.superseded,
         conflicts=tuple(decided.conflicts.astype(object).to_dict("records")),
         rejects_alone=decided.rejects_alone,
+        rates=rate_counts(decided.frame),
         verdicts={str(k): int(v) for k, v in decided.frame["verdict"].value_counts().items()},
     )
 

@@ -18,11 +18,13 @@ _WATERFALL = (
     ("unit_cost", "purchase"),
     ("freight", "freight to leave for the buyer"),
     ("duty", "import duty"),
+    ("import_vat", "import VAT"),
     ("shipping_cost", "label to the buyer"),
     ("referral_fee", "referral fee"),
     ("closing_fee", "closing fee"),
     ("advertising_cost", "advertising (assumed share)"),
     ("payment_cost", "payment and currency"),
+    ("plan_fee", "plan fee, an order's part"),
     ("expected_return_loss", "expected loss by returns"),
 )
 
@@ -53,7 +55,13 @@ def explained(row: pa.Table, plan: Plan, digits: Mapping[str, int]) -> dict[str,
             )
     return {
         "decision": {name: value for name, value in values.items() if value is not None},
-        "waterfall": [("price", values["price"]), *((words, _minus(values[name])) for name, words in _WATERFALL)],
+        "waterfall": [
+            ("price", values["price"]),
+            # Without a number of orders to spread it over there is no plan fee, not an unknown one.
+            *((words, _minus(values[name])) for name, words in _WATERFALL if name != "plan_fee" or values[name] is not None),
+        ],
+        "gross_margins": {name: values[name] for name in ("gross_margin", "gross_margin_goods", "gross_margin_all")},
+        "places": digits.get(values["currency"] or "", 2),
         "rules": told,
         "score": [(part, values[f"score_{part}"]) for part in PARTS],
     }
@@ -95,9 +103,10 @@ def explained_text(told: Mapping[str, Any], ranks: Mapping[str, int | None]) -> 
         "",
         f"one order at the current price ({currency}, fees {row.get('fee_schedule', 'unknown')}, {row.get('fee_category', '')})",
     ]
+    places = told["places"]
     for words, amount in told["waterfall"]:
-        lines.append(f"  {words:<34} {_amount(amount):>12}")
-    lines.append(f"  {'net profit':<34} {_amount(row.get('net_profit')):>12}   {_share(row.get('net_margin'))} of the price")
+        lines.append(f"  {words:<34} {_amount(amount, places):>12}")
+    lines.append(f"  {'net profit':<34} {_amount(row.get('net_profit'), places):>12}   {_share(row.get('net_margin'))} of the price")
     lines.append(
         f"  over the next 28 days: expected {_amount(row.get('net_profit_expected'))}, worst tenth below "
         f"{_amount(row.get('net_profit_p10'))}, best tenth above {_amount(row.get('net_profit_p90'))}; one return costs "
@@ -108,9 +117,16 @@ def explained_text(told: Mapping[str, Any], ranks: Mapping[str, int | None]) -> 
         f"{_share(row.get('gross_margin_all'))} (all five lines); landed share {_share(row.get('landed_share'))}"
     )
     lines.append(
-        f"  breaks even at {_amount(row.get('break_even_price'))}; may cost at most {_amount(row.get('max_landed_cost'))} landed, "
-        f"{_amount(row.get('max_purchase_cost'))} to buy"
+        f"  breaks even at {_amount(row.get('break_even_price'), places)}, meets the margin target at "
+        f"{_amount(row.get('target_price'), places)}; may cost at most {_amount(row.get('max_landed_cost'), places)} landed, "
+        f"{_amount(row.get('max_purchase_cost'), places)} to buy"
     )
+    if row.get("fba_net_profit") is not None:
+        note = f"; {row['fba_note']}" if row.get("fba_note") else ""
+        lines.append(
+            f"  sent by Amazon it would earn {_amount(row['fba_net_profit'], places)} (fulfilment {_amount(row['fba_fee'], places)}, "
+            f"{row['fba_card']} {row['fba_tier']}{note}); advice: {row.get('fulfilment_advice', '')}"
+        )
     lines += ["", "evidence"]
     lines.append(
         f"  price: {row.get('price_evidence', 'none')}; now {_amount(row.get('price'))}, gate {_amount(row.get('gate_price'))}; "
@@ -151,8 +167,8 @@ def _minus(value: float | None) -> float | None:
     return None if value is None else -value if value else 0.0
 
 
-def _amount(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:,.2f}"
+def _amount(value: float | None, places: int = 2) -> str:
+    return "unknown" if value is None else f"{value:,.{places}f}"
 
 
 def _share(value: float | None) -> str:

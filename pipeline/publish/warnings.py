@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pyarrow.compute as pc
 
 from pipeline import store
-from pipeline.plan import General
+from pipeline.errors import PlanError
+from pipeline.plan import General, Plan
 
 _ASKED = {
     "platform": "where its goods come from (platform)",
@@ -40,6 +42,28 @@ def pass_share_warning(alone: Mapping[str, int], verdicts: Mapping[str, int], pl
     word = "few" if share < plan.pass_share_min else "many"
     text = f"{passing:,} of {eligible:,} quoted, in-band, unexcluded candidates pass ({share:.1%}): very {word}; "
     return text + (f"most are rejected by {named}" if named else "no single rule rejects them: see what they lack in `shortlist rejects`")
+
+
+def rate_words(counts: Iterable[Mapping[str, int]], plan: Plan) -> list[str]:
+    """A sentence for each pair of currencies whose exchange rate is missing or old; raises `PlanError` where the plan says refuse.
+
+    `counts` are those of the buckets (`offer_costs.rate_counts`).
+    """
+    total = Counter[str]()
+    for part in counts:
+        total.update(part)
+    sentences = []
+    for name, count in sorted(total.items()):
+        state, own, target = name.split(" ")
+        if state == "missing":
+            words, treatment = f"no exchange rate {own} to {target} on or before the week's Sunday", plan.exchange.missing_rate
+        else:
+            words = f"the exchange rate {own} to {target} is older than {plan.exchange.rate_age_days_max} days"
+            treatment = plan.exchange.old_rate
+        if treatment == "refuse":
+            raise PlanError(f"{words} ({count:,} offers); add a dated one under [[exchange_rates]]")
+        sentences.append(f"{words} ({count:,} offers); add a dated one under [[exchange_rates]]")
+    return sentences
 
 
 def supplier_questions(decisions: Path) -> list[dict[str, object]]:

@@ -45,6 +45,16 @@ class Rates:
         return self.table.get((own, target)) or (None if turned is None else (1 / turned[0], turned[1]))
 
 
+def rate_counts(frame: pd.DataFrame) -> dict[str, int]:
+    """How many chosen offers lack an exchange rate or use an old one: `missing CNY USD` -> count, `old EUR USD` -> count."""
+    pairs = frame["supplier_currency"].astype(object).fillna("") + " " + frame["currency"].astype(object).fillna("")
+    found: dict[str, int] = {}
+    for word, column in (("missing", "lacks_rate"), ("old", "is_rate_old")):
+        for pair, count in pairs[flag(frame, column)[0]].value_counts().items():
+            found[f"{word} {pair}"] = int(count)
+    return dict(sorted(found.items()))
+
+
 def converted(amount_e4: np.ndarray, rate: np.ndarray | float, scale: np.ndarray | int) -> np.ndarray:
     """Ten-thousandths of one currency as minor units of another, half up; a hair above the half, so that a rate which floating point
     cannot hold rounds as it is written."""
