@@ -99,6 +99,14 @@ def number_text(raw: str, form: CellForm, decimal: str = ".", is_1904: bool = Fa
     >>> number_text("46041.6777777778", CellForm("instant")), number_text("4.0e12", CellForm())
     ('2026-01-19 16:16:00', '4000000000000')
     """
+    if (
+        form.kind == "plain"
+        and len(raw) <= _DIGITS
+        and raw.isascii()
+        and raw.replace(".", "", 1).isdecimal()
+        and "." not in (raw[0], raw[-1])
+    ):
+        return _dressed(raw, form, decimal)  # as it stands, for nearly all cells
     try:
         number = float(raw)
     except ValueError:
@@ -113,9 +121,14 @@ def number_text(raw: str, form: CellForm, decimal: str = ".", is_1904: bool = Fa
     # Keepa of 2022 writes 100 for 100 % in a column of shares (0.12): kept as it stands, for the column's own rule.
     is_share = form.kind == "percent" and exact != 100
     text = format((exact * 100 if is_share else exact).normalize() + 0, "f")
+    return _dressed(text, form, decimal) + ("%" if is_share else "")
+
+
+def _dressed(text: str, form: CellForm, decimal: str) -> str:
     if form.zeros and text.isdigit():
         return text.zfill(form.zeros)
-    text = text.replace(".", decimal) + ("%" if is_share else "")
+    if decimal != ".":
+        text = text.replace(".", decimal)
     return f"{text} {form.currency}" if form.currency else text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -81,64 +81,92 @@ def after_blanks(text: str, at: int) -> int:
 
 
 def document_records(text: str, paths: tuple[str, ...], name: str) -> Iterator[Found]:
-    """The records of a document: of its list, of the list at the first of `paths` that it holds, or itself.
+    """The records of a document: of its list, of the lists to which `paths` lead, or itself where they lead to none.
+
+    Only one record is held at a time beside the text.
 
     Raises
     ------
     DumpError
         It is no JSON, cut off, or goes on behind its end.
     """
-    decoder = Decoder()
     try:
-        whole = decoder.value(text)
-        if after_blanks(text, whole.end) < len(text):
-            raise NotJson("more behind its end", whole.end)
-        path = next((path for path in paths if any(isinstance(item, list) for item in _targets(whole.value, path.split(".")))), "")
-        yield from _records(decoder, text, whole, path.split(".") if path else [])
-    except NotJson as error:
-        at = len(text[: error.at].encode(errors="replace"))
-        what = "cut off" if error.at >= len(text.rstrip()) - 1 else "no JSON"
+        end, _ = yield from _walk(Decoder(), text, after_blanks(text, 0), [[], *(path.split(".") for path in paths)])
+        if after_blanks(text, end) < len(text):
+            raise NotJson("more behind its end", end)
+    except (NotJson, RecursionError) as error:
+        place = error.at if isinstance(error, NotJson) else 0
+        at = len(text[:place].encode(errors="replace"))
+        what = "cut off" if place >= len(text.rstrip()) - 1 else "no JSON"
         raise DumpError(f"{name}: {what} at byte {at:,} ({error}); wait for the upload to finish, or send the file again") from None
 
 
-def _targets(value: Any, path: list[str]) -> list[Any]:
-    if not path:
-        return [value]
-    if path[0] == EVERY and isinstance(value, list):
-        return [found for item in value for found in _targets(item, path[1:])]
-    return _targets(value[path[0]], path[1:]) if isinstance(value, dict) and path[0] in value else []
-
-
-def _records(decoder: Decoder, text: str, found: Found, path: list[str]) -> Iterator[Found]:
-    if isinstance(found.value, list) and (not path or path[0] == EVERY):
-        for item in _items(decoder, text, found):
-            if path:
-                yield from _records(decoder, text, item, path[1:])
-            else:
-                yield item
-    elif not path:
+def _walk(decoder: Decoder, text: str, at: int, paths: list[list[str]]) -> Generator[Found, None, tuple[int, int]]:
+    """The records below a place, to which what is left of the paths leads; then the place behind it and how many there were."""
+    sign = text[at : at + 1]
+    is_end = [] in paths
+    if sign == "[" and (is_end or any(path[0] == EVERY for path in paths)):
+        inner = [path[1:] for path in paths if path and path[0] == EVERY] + ([[]] if is_end else [])
+        return (yield from _list(decoder, text, at, inner))
+    if sign == "{" and any(paths):
+        end, count = yield from _object(decoder, text, at, [path for path in paths if path])
+        if count or not is_end:
+            return end, count
+    found = decoder.value(text, at)
+    if is_end and sign in {"{", "["}:
         yield found
-    elif isinstance(found.value, dict):
-        for key, item in _members(decoder, text, found):
-            if key == path[0]:
-                yield from _records(decoder, text, item, path[1:])
+    return found.end, int(is_end)
 
 
-def _items(decoder: Decoder, text: str, found: Found) -> Iterator[Found]:
-    at = found.begin + 1
-    while at < found.end and text[after_blanks(text, at)] != "]":
-        item = decoder.value(text, at)
-        yield item
-        at = after_blanks(text, item.end) + 1
+def _list(decoder: Decoder, text: str, at: int, paths: list[list[str]]) -> Generator[Found, None, tuple[int, int]]:
+    count, at = 0, after_blanks(text, at + 1)
+    if text[at : at + 1] == "]":
+        return at + 1, 1
+    while True:
+        if any(paths):
+            at, found = yield from _walk(decoder, text, at, paths)
+        else:
+            item = decoder.value(text, at)
+            yield item
+            at, found = item.end, 1
+        count += found
+        at = _next(text, at, "]")
+        if text[at - 1] == "]":
+            return at, max(count, 1)
+        at = after_blanks(text, at)
 
 
-def _members(decoder: Decoder, text: str, found: Found) -> Iterator[tuple[str, Found]]:
-    at = found.begin + 1
-    while at < found.end and text[after_blanks(text, at)] != "}":
+def _object(decoder: Decoder, text: str, at: int, paths: list[list[str]]) -> Generator[Found, None, tuple[int, int]]:
+    count, at = 0, after_blanks(text, at + 1)
+    names: set[str] = set()
+    while text[at : at + 1] != "}" or names:
         key = decoder.value(text, at)
-        item = decoder.value(text, after_blanks(text, key.end) + 1)
-        yield str(key.value), item
-        at = after_blanks(text, item.end) + 1
+        if text[at : at + 1] != '"' or key.value in names:
+            raise NotJson("a name that stands twice, or none", at)
+        names.add(key.value)
+        at = after_blanks(text, key.end)
+        if text[at : at + 1] != ":":
+            raise NotJson("Expecting ':' delimiter", at)
+        at = after_blanks(text, at + 1)
+        inner = [path[1:] for path in paths if path[0] == key.value]
+        if inner:
+            at, found = yield from _walk(decoder, text, at, inner)
+            count += found
+        else:
+            at = decoder.value(text, at).end
+        at = _next(text, at, "}")
+        if text[at - 1] == "}":
+            return at, count
+        at = after_blanks(text, at)
+    return at + 1, count
+
+
+def _next(text: str, at: int, closing: str) -> int:
+    """The place behind the comma or the closing sign that must stand here."""
+    at = after_blanks(text, at)
+    if text[at : at + 1] not in {",", closing}:
+        raise NotJson("Expecting ',' delimiter", at)
+    return at + 1
 
 
 @lru_cache(maxsize=4096)

@@ -17,14 +17,16 @@ from pipeline.ingest.records import RecordReader
 from pipeline.ingest.sources import Source, is_codec
 
 _HEAD_BYTES = 1 << 20
+# Lines of one cell that may stand over a table.
+MOST_TITLES = 20
 
 
 @dataclass(frozen=True)
 class Header:
     """A file whose header is understood: `skip` bytes hold it (and the byte order mark), over `lines` physical lines.
 
-    `blank` lines stand before it; `is_whole` says that a line end follows it. `records`, of a file that is no text, makes the reader of
-    its records, told the columns that are read; `notes` are for whoever looks at the file.
+    `blank` lines and `preamble` lines of one cell (a title) stand before it; `is_whole` says that a line end follows it. `records`, of a
+    file that is no text, makes the reader of its records, told the columns that are read; `notes` are for whoever looks at the file.
     """
 
     match: Match
@@ -35,8 +37,14 @@ class Header:
     lines: int
     blank: int
     is_whole: bool
+    preamble: int = 0
     records: Callable[[frozenset[int]], RecordReader] | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def before_records(self) -> int:
+        """Physical lines up to the first record."""
+        return self.lines + self.blank + self.preamble
 
     def fields(self) -> dict[str, str]:
         """Each field with the headers that fill it."""
@@ -55,6 +63,8 @@ class _First:
     lines: int
     blank: int
     is_whole: bool
+    preamble: int = 0
+    before: tuple[str, ...] = ()
 
 
 def read_text_header(file: DumpFile, sources: Sequence[Source], context: ReadContext) -> Header:
@@ -71,7 +81,7 @@ def read_text_header(file: DumpFile, sources: Sequence[Source], context: ReadCon
     match, first, separator = _recognised(file, opening, sources, context)
     encoding = _encoding(file, opening, match.source, first, context)
     skip = len(opening.mark) + first.size
-    return Header(match, opening, encoding, separator, skip, first.lines, first.blank, first.is_whole)
+    return Header(match, opening, encoding, separator, skip, first.lines, first.blank, first.is_whole, first.preamble)
 
 
 def _recognised(file: DumpFile, opening: Opening, sources: Sequence[Source], context: ReadContext) -> tuple[Match, _First, str]:
@@ -79,9 +89,11 @@ def _recognised(file: DumpFile, opening: Opening, sources: Sequence[Source], con
     tried: list[str] = []
     first_error: DumpError | None = None
     for first in _readings(file, opening, sources, context):
-        tried.append(first.encoding)
+        tried += [] if first.before else [first.encoding]
         found: dict[str, Match] = {}
         for separator in _separators(sources):
+            if first.before and not _may_follow(first, separator):
+                continue
             able = [source for source in sources if _may(source, separator, first.encoding, opening, context)]
             try:
                 found[separator] = recognise(_names(first.text, separator), able, file.name)
@@ -133,16 +145,39 @@ def _readings(file: DumpFile, opening: Opening, sources: Sequence[Source], conte
         first = _first(file, opening, codec)
         if first:
             yield first
+            yield from _behind_titles(file, opening, first)
             if codec == "utf-8":
                 return
 
 
-def _first(file: DumpFile, opening: Opening, codec: str) -> _First | None:
-    """The header record: one line, or several when a quoted name holds a line end."""
+def _behind_titles(file: DumpFile, opening: Opening, first: _First | None) -> Iterator[_First]:
+    """The lines behind those of one cell: a company's name or a date over a table."""
+    while first and len(first.before) < MOST_TITLES and any(filled(_names(first.text, sign)) <= 1 for sign in ",;\t|"):
+        try:
+            first = _first(file, opening, first.encoding, first)
+        except DumpError:  # what stands there is no header either
+            return
+        if first:
+            yield first
+
+
+def _may_follow(first: _First, separator: str) -> bool:
+    return filled(_names(first.text, separator)) > 1 and all(filled(_names(line, separator)) <= 1 for line in first.before)
+
+
+def filled(cells: Sequence[str]) -> int:
+    """How many cells of a line say something."""
+    return sum(1 for cell in cells if cell.strip())
+
+
+def _first(file: DumpFile, opening: Opening, codec: str, after: _First | None = None) -> _First | None:
+    """The header record, the file's first or that behind another: one line, or several when a quoted name holds a line end."""
     newline = b"\r" if opening.is_cr else "\n".encode(codec)
     step = len(newline)
-    begin, blank = 0, 0
+    begin, blank = (after.size, after.blank) if after else (0, 0)
     head = opening.head
+    if after and begin >= len(head):
+        return None
     while True:
         end = _find(head, newline, begin, step)
         line = head[begin : end if end >= 0 else len(head)]
@@ -164,7 +199,8 @@ def _first(file: DumpFile, opening: Opening, codec: str) -> _First | None:
     if text.count('"') % 2:
         raise DumpError(f"{file.name}: a quote in its header is never closed; send the file again")
     bare = text.rstrip("\r\n")
-    return _First(bare, text[len(bare) :], codec, stop, lines, blank, end >= 0)
+    preamble, before = (after.preamble + after.lines, (*after.before, after.text)) if after else (0, ())
+    return _First(bare, text[len(bare) :], codec, stop, lines, blank, end >= 0, preamble, before)
 
 
 def _find(head: bytes, newline: bytes, begin: int, step: int) -> int:

@@ -18,8 +18,8 @@ from pipeline.ingest.recognise import recognise
 from pipeline.ingest.records import SEPARATOR, Record, RecordReader, to_blocks
 from pipeline.ingest.sources import Source
 
-# A document is held in memory with all that it says; lines are read one after another.
-LARGEST_DOCUMENT = 256 << 20
+# A document's text is held in memory, up to four bytes a sign; lines are read one after another.
+LARGEST_DOCUMENT = 128 << 20
 _NAMES = 1_000
 # Characters of what is no record, to be told by.
 _SHOWN = 200
@@ -61,7 +61,7 @@ def read_json_header(file: DumpFile, sources: Sequence[Source], context: ReadCon
     def reader(used: frozenset[int]) -> RecordReader:
         return json_file.reader(_Flat(tuple(kept), decimal, used))
 
-    return Header(match, Opening(b"", "utf-8", False, b""), "utf-8", SEPARATOR, 0, 0, 0, True, reader)
+    return Header(match, Opening(b"", "utf-8", False, b""), "utf-8", SEPARATOR, 0, 0, 0, True, 0, reader)
 
 
 def json_names(file: DumpFile) -> tuple[str, ...]:

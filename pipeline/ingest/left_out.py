@@ -26,12 +26,12 @@ class LeftOutReading:
     def tables(self) -> Iterator[tuple[str, pa.Table]]:
         """Read the file to its end for its sum and its lines."""
         header, report = self.header, self.report
-        start = Start(header.opening, header.encoding, header.skip, header.lines + header.blank)
+        start = Start(header.opening, header.encoding, header.skip, header.before_records)
         reader = header.records(frozenset()) if header.records else BlockReader(self.file.path, self.file.name, start)
         lines = sum(block.ends.size for block in reader.blocks())
         report.size, report.sha256 = reader.size, reader.sha256
         check_sum(self.file.name, self.file.promise, reader.sha256)
-        report.lines = header.lines + header.blank + lines
-        report.non_records = {"left_out": lines} if lines else {}
+        report.lines = header.before_records + lines
+        report.non_records = {"left_out": header.preamble + lines}
         report.check_ledger()
         yield from ()

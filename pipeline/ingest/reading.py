@@ -60,7 +60,7 @@ class FileReading:
         self.report = FileReport(
             file.name, self.source.name, self.source.table, header.encoding, header.separator, header=header.lines,
             blank=header.blank, columns=header.fields(), unused=list(self.match.unused), warnings=list(header.notes),
-            exported_at=self.match.exported_at(),
+            exported_at=self.match.exported_at(), non_records={"preamble": header.preamble} if header.preamble else {},
         )  # fmt: skip
 
     def tables(self) -> Iterator[tuple[str, pa.Table]]:
@@ -77,7 +77,7 @@ class FileReading:
             self.converter.file_currency = self._named_currency()
         reader = self._reader()
         rest: Block | None = None
-        total = self.header.lines + self.header.blank
+        total = self.header.before_records
         for piece in reader.blocks():
             total += piece.ends.size
             block = rest.before(piece) if rest else piece
@@ -240,7 +240,7 @@ class FileReading:
         header = self.header
         if header.records:
             return header.records(frozenset(self.converter.types()))
-        start = Start(header.opening, header.encoding, header.skip, header.lines + header.blank)
+        start = Start(header.opening, header.encoding, header.skip, header.before_records)
         return BlockReader(self.file.path, self.file.name, start)
 
     def _cut_off(self) -> DumpError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import heapq
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from pipeline.ingest.money import SIGNS
 from pipeline.ingest.sources import ColumnRule, Source, nearest
 
 _PLACEHOLDER = "{currency}"
+_NEAR = 5
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,9 @@ def no_source(header: Sequence[str], sources: Sequence[Source], file: str) -> st
     matches = [_match(header, source) for source in sources if source.columns]
     if not matches:
         return f"{file}: no source is known; add one to configs/sources"
-    best = max(matches, key=lambda match: (len(match.columns) - 2 * len(lacks(match)), -len(match.source.columns)))
+    near = heapq.nlargest(_NEAR, matches, key=lambda match: (len(match.columns) - 2 * len(lacks(match)), -len(match.source.columns)))
+    # Of those, a source whose name is only misspelt in the file goes before one of whose name there is no trace.
+    best = max(near, key=lambda m: len(m.columns) - 2 * sum(not _near_miss(name, m) for name in lacks(m)))
     wanted = "; ".join(name + _near_miss(name, best) for name in lacks(best))
     return (
         f"{file}: no source knows this header; nearest is {best.source.name}, which wants {wanted}"

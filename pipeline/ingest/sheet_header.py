@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.errors import DumpError
 from pipeline.ingest.blocks import Opening
 from pipeline.ingest.files import DumpFile
-from pipeline.ingest.header import Header
+from pipeline.ingest.header import MOST_TITLES, Header, filled
 from pipeline.ingest.places import ReadContext
 from pipeline.ingest.recognise import Match, recognise
 from pipeline.ingest.records import SEPARATOR, Record, RecordFile, RecordReader, WholeReader, read_whole
@@ -19,7 +20,7 @@ _TEXT = Opening(b"", "utf-8", False, b"")
 
 
 def read_sheet_header(file: DumpFile, sources: Sequence[Source], context: ReadContext) -> Header:
-    """Find the one visible sheet of a workbook that a source knows by its first row.
+    """Find the one visible sheet of a workbook that a source knows by its first row (behind titles of one cell).
 
     Raises
     ------
@@ -28,23 +29,29 @@ def read_sheet_header(file: DumpFile, sources: Sequence[Source], context: ReadCo
     """
     book = Workbook(read_whole(file.path, file.name, LARGEST_WORKBOOK), file.name)
     first_error: DumpError | None = None
-    found: list[tuple[Sheet, Record, Match]] = []
+    found: list[tuple[Sheet, Record, int, Match]] = []
     unread: list[str] = []
     for sheet in book.sheets:
-        head = next(SheetRows(book, sheet, file.name).rows_with_text(), None)
-        if head is None:
-            continue
-        try:
-            found.append((sheet, head, recognise(_names(head), sources, file.name)))
-        except DumpError as error:
+        rows = SheetRows(book, sheet, file.name).rows_with_text()
+        error: DumpError | None = None
+        for titles, head in enumerate(itertools.islice(rows, MOST_TITLES + 1)):
+            try:
+                found.append((sheet, head, titles, recognise(_names(head), sources, file.name)))
+                error = None
+                break
+            except DumpError as refusal:
+                error = refusal if error is None or filled(head.cells) > 1 else error
+            if filled(head.cells) > 1:
+                break
+        if error:
             first_error = first_error or error
             unread.append(sheet.title)
     if len(found) > 1:
-        named = " and ".join(f"'{sheet.title}'" for sheet, _, _ in found)
+        named = " and ".join(f"'{sheet.title}'" for sheet, *_ in found)
         raise DumpError(f"{file.name}: the sheets {named} both hold a table; send each in a workbook of its own")
     if not found:
         raise first_error or DumpError(f"{file.name}: no visible sheet holds a row; send the file again")
-    sheet, head, match = found[0]
+    sheet, head, titles, match = found[0]
     decimal = context.declared.get(match.source.name, {}).get("decimal", match.source.file.decimal)
     notes = tuple(f"sheet '{title}' is not read: no source knows it" for title in unread)
 
@@ -56,7 +63,7 @@ def read_sheet_header(file: DumpFile, sources: Sequence[Source], context: ReadCo
 
         return WholeReader(file.path, file.name, RecordFile(records, head.line + 1, len(match.header)), LARGEST_WORKBOOK)
 
-    return Header(match, _TEXT, "utf-8", SEPARATOR, 0, 1, head.line - 1, True, reader, notes)
+    return Header(match, _TEXT, "utf-8", SEPARATOR, 0, 1, head.line - 1 - titles, True, titles, reader, notes)
 
 
 def sheet_header_names(file: DumpFile) -> tuple[str, ...]:

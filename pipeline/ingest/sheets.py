@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pipeline.errors import DumpError
 from pipeline.ingest.cellforms import CellForm, number_text
 from pipeline.ingest.records import Record
-from pipeline.ingest.workbooks import Guard, Sheet, Workbook, unescaped, xml_parser
+from pipeline.ingest.workbooks import Guard, Sheet, Workbook, call_locally, unescaped, xml_parser
 
 # What the form of the file allows.
 _ROWS, _COLUMNS = 1 << 20, 1 << 14
@@ -28,7 +28,8 @@ class SheetRows:
 
     def __init__(self, book: Workbook, sheet: Sheet, name: str, decimal: str = ".") -> None:
         self._book, self._sheet, self._name, self._decimal = book, sheet, name, decimal
-        self._parser = xml_parser(name, self._start, self._end, self._take)
+        self._parser = xml_parser(name)
+        self._parser.StartElementHandler = self._root
         self._done: list[Record] = []
         self._columns: dict[str, int] = {}
         self._row = 0
@@ -61,6 +62,15 @@ class SheetRows:
         return (row for row in self.rows() if any(cell.strip() for cell in row.cells))
 
     # -- called by the parser ------------------------------------------------------------------------------------------
+
+    def _root(self, tag: str, given: dict[str, str]) -> None:
+        """The first element: most writers give names no prefix, and then nothing need be taken off a million times."""
+        if ":" in tag:
+            call_locally(self._parser, self._start, self._end, self._take)
+            return
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._take
 
     def _start(self, tag: str, given: dict[str, str]) -> None:
         if tag == "c":
@@ -116,13 +126,15 @@ class SheetRows:
 
     def _shown(self, value: str) -> tuple[str, str]:
         """A cell's text, and what is wrong with it."""
+        if self._kind == "s" and value and not self._has_formula:
+            place = int(value)
+            if place < 0:
+                raise IndexError(place)
+            return self._book.texts[place], ""
         if self._has_formula and not value and self._kind != "str":
             return "=", "formula"
         if self._kind == "s":
-            place = int(value) if value else -1
-            if place < 0:
-                return "", ""
-            return self._book.texts[place], ""
+            return (self._book.texts[int(value)] if value else ""), ""
         if self._kind in {"str", "inlineStr"}:
             return unescaped(value), ""
         if self._kind == "e":

@@ -94,7 +94,8 @@ class Workbook:
                 yield piece
 
     def _parse(self, part: str, start: Start, end: End | None = None, text: Text | None = None, limit: int = _LARGEST_PART) -> None:
-        parser = xml_parser(self._name, start, end, text)
+        parser = xml_parser(self._name)
+        call_locally(parser, start, end, text)
         for piece in self._open(part, limit):
             parser.Parse(piece, False)
         parser.Parse(b"", True)
@@ -213,25 +214,30 @@ class Guard:
             ) from None
 
 
-def xml_parser(name: str, start: Start, end: End | None, text: Text | None) -> expat.XMLParserType:
-    """A parser that calls back with local names; one that is told of a document type stops, for no workbook has one and bombs do."""
-    parser = expat.ParserCreate(namespace_separator=" ")
+def xml_parser(name: str) -> expat.XMLParserType:
+    """A parser that stops at a document type, for no workbook has one and bombs do."""
+    parser = expat.ParserCreate()
     parser.buffer_text = True
 
     def refuse(*_: object) -> None:
         raise DumpError(f"{name}: a workbook with a document type of its own, which no spreadsheet writes; save it again and send that")
 
     parser.StartDoctypeDeclHandler = refuse
-    parser.StartElementHandler = lambda tag, given: start(_local(tag), {_local(key): value for key, value in given.items()})
-    if end:
-        parser.EndElementHandler = lambda tag: end(_local(tag))
-    if text:
-        parser.CharacterDataHandler = text
     return parser
 
 
-def _local(tag: str) -> str:
-    return tag[tag.rfind(" ") + 1 :]
+def call_locally(parser: expat.XMLParserType, start: Start, end: End | None = None, text: Text | None = None) -> None:
+    """Call back with names without their prefix (`x:row` is `row`)."""
+    parser.StartElementHandler = lambda tag, given: start(local(tag), {local(key): value for key, value in given.items()})
+    if end:
+        parser.EndElementHandler = lambda tag: end(local(tag))
+    if text:
+        parser.CharacterDataHandler = text
+
+
+def local(tag: str) -> str:
+    """A name without its prefix."""
+    return tag[tag.rfind(":") + 1 :]
 
 
 def unescaped(text: str) -> str:

@@ -295,3 +295,51 @@ def test_real_daily_prices_are_all_read_but_the_one_odd_file(shared_data, source
         left += [file.name] if reading.report.table == "left out" else []
     assert counts == {"candidates": 44_393, "price_history": 44_393, "set_aside": 0}
     assert left == ["20251113/price_anomalies_20251113.csv"]
+
+
+# -- what stands over a table, and what is nearly one --------------------------------------------------------------------------
+
+PRICES = "SKU;Title;Unit Cost (GBP)\nA-1;Basket;7.10\nA-2;Hook;3.05\n"
+
+
+@pytest.mark.parametrize(
+    ("titles", "lines", "blank"),
+    [
+        ("Acme Ltd, price list\n", 1, 0),
+        ("Acme Ltd;;\n\n;Valid from July;\n\n", 2, 2),
+        ('"Acme\nand Sons";;\n', 2, 0),
+        ("\r\nAcme\r\n", 1, 1),
+    ],
+)
+def test_titles_of_one_cell_over_a_table_are_counted_apart(read, titles, lines, blank):
+    got = read(titles + PRICES, "acme.csv")
+    assert [(r["supplier_sku"], r["unit_cost_e4"], r["line"]) for r in got.rows] == [
+        ("A-1", 71000, lines + blank + 2), ("A-2", 30500, lines + blank + 3)
+    ]  # fmt: skip
+    assert (got.report.non_records, got.report.blank, got.report.header) == ({"preamble": lines}, blank, 1)
+
+
+def test_titles_over_the_table_of_a_sheet(read):
+    made = openpyxl.Workbook()
+    for row in (["Acme Ltd"], [], [None, "Valid from July"], ["SKU", "Title", "Unit Cost (GBP)"], ["A-1", "Basket", 7.1]):
+        made.active.append(row)
+    out = io.BytesIO()
+    made.save(out)
+    got = read(out.getvalue(), "acme.xlsx")
+    assert [(r["unit_cost_e4"], r["line"]) for r in got.rows] == [(71000, 5)]
+    assert (got.report.non_records, got.report.blank, got.report.lines) == ({"preamble": 2}, 1, 5)
+
+
+def test_two_cells_over_a_table_are_no_title(read):
+    with pytest.raises(DumpError, match="no source knows this header"):
+        read("Acme;price list;\n" + PRICES)
+
+
+def test_a_near_miss_is_suggested_and_a_find_is_explained(tmp_path, sources, context):
+    def told(content):
+        (tmp_path / "x.csv").write_text(content)
+        return describe(DumpFile("x.csv", tmp_path / "x.csv"), sources, context)
+
+    assert "which wants title (the file has 'titel')" in str(told("product_id,titel,price,currency\n").problem)
+    assert told("product_id,title,price,currency\n").told_by == ("product_id", "title", "price", "currency")
+    assert told("ASIN,Title,Sales Rank: Current,Buy Box: Current\n").told_by == ("ASIN", "Sales Rank: Current")

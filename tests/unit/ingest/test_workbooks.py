@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 import zipfile
 from datetime import date, datetime
@@ -336,3 +337,30 @@ def test_the_slow_twin_reads_the_same_cells(make):
     for line, cells in enumerate(twin.iter_rows(values_only=True), 1):
         wanted = [shown(value) for value in cells]
         assert ours[line] + [""] * (len(wanted) - len(ours[line])) == wanted
+
+
+@pytest.mark.parametrize("step", [97, pytest.param(1, marks=pytest.mark.soak)])
+def test_a_flipped_byte_of_a_workbook_is_refused_or_changes_nothing_that_is_read(read, step):
+    content = shared(KEEPA, *KEEPA_ROWS)
+    wanted = read(content, "keepa.xlsx").rows
+    for at in range(0, len(content), step):
+        changed = bytearray(content)
+        changed[at] ^= 0x10
+        try:
+            got = read(bytes(changed), "keepa.xlsx")
+        except DumpError:
+            continue
+        assert got.rows == wanted and got.aside == [], at
+
+
+def test_names_with_a_prefix_are_the_same_names(read):
+    def prefixed(name, text):
+        if not name.endswith("sheet1.xml"):
+            return text
+        text = re.sub(rb"<(/?)(\w)", rb"<\1x:\2", text)
+        return text.replace(b"xmlns=", b"xmlns:x=")
+
+    content = shared(KEEPA, *KEEPA_ROWS)
+    drop = ["byte_offset"]
+    plain, other = read(content, "keepa.xlsx").rows, read(repacked(content, prefixed), "keepa.xlsx").rows
+    assert [{k: v for k, v in r.items() if k not in drop} for r in plain] == [{k: v for k, v in r.items() if k not in drop} for r in other]
