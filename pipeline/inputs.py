@@ -18,6 +18,7 @@ from pipeline.errors import DumpError, NothingToDo, UsageError
 from pipeline.ingest.files import UNFINISHED, DumpFile, list_dump
 from pipeline.ingest.sidecars import check_sum
 from pipeline.plan import Plan, digest_of
+from pipeline.store_history import Known
 
 # The seller's own decisions, in the data folder; named apart from a file of that name in a dump.
 SELLER_FILE = "decisions.csv (data folder)"
@@ -27,15 +28,15 @@ _LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "pydantic")
 
 @dataclass(frozen=True)
 class Ground:
-    """What earlier weeks give to a week: kept history, the last list (week, run id), and the shapes compared with (week, digest)."""
+    """What earlier weeks give to a week: what they told and the shapes compared with (week, digest), the last list (week, run id)."""
 
-    kept_history: tuple[str, ...]
+    known: tuple[tuple[str, str], ...]
     previous: tuple[str, str] | None
     compared: tuple[tuple[str, str], ...]
 
     def plain(self) -> dict[str, Any]:
         """As `run.json` holds it."""
-        return {"kept_history": list(self.kept_history), "previous": self.previous and list(self.previous), "compared": dict(self.compared)}
+        return {"known": dict(self.known), "previous": self.previous and list(self.previous), "compared": dict(self.compared)}
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Inputs:
     files: tuple[DumpFile, ...]
     digests: Mapping[str, tuple[int, str]]
     seller_file: DumpFile | None
-    kept_history: tuple[Path, ...]
+    known: Known
     ground: Ground
 
 
@@ -119,10 +120,10 @@ def _is_sample(data: store.DataFolder, week: str) -> bool:
 def ground_of(data: store.DataFolder, manifests: Mapping[str, Mapping[str, Any]], week: str, is_sample: bool, compared: int) -> Ground:
     """What earlier weeks give to a week now; `manifests` are those of the lists in force, `compared` how many shapes the guards take."""
     earlier = [w for w in sorted(manifests) if w < week and bool(manifests[w]["sample"]) == is_sample]
-    kept = () if is_sample else tuple(path.name for path in data.history(week))
+    known = () if is_sample else data.kept.known(before=week).weeks
     previous = (earlier[-1], str(manifests[earlier[-1]]["run_id"])) if earlier else None
     shapes = tuple((w, digest_of(manifests[w].get("shape"))[:16]) for w in earlier[-compared:])
-    return Ground(kept, previous, shapes)
+    return Ground(known, previous, shapes)
 
 
 def manifests_in_force(data: store.DataFolder) -> dict[str, dict[str, Any]]:
@@ -152,8 +153,8 @@ def gather(data: store.DataFolder, dump: Path, week: str, is_sample: bool, compa
     if [file.name for file in list_dump(dump)] != [file.name for file in files]:
         raise DumpError(f"{dump.name}: files came or went while it was read; wait for the upload to finish, then run again")
     ground = ground_of(data, manifests_in_force(data), week, is_sample, compared)
-    kept = () if is_sample else tuple(data.history(week))
-    return Inputs(dump, week, is_sample, files, digests, seller_file, kept, ground)
+    known = Known() if is_sample else data.kept.known(before=week)
+    return Inputs(dump, week, is_sample, files, digests, seller_file, known, ground)
 
 
 def _refuse_link_out(data: store.DataFolder, dump: Path) -> None:

@@ -24,6 +24,7 @@ from pipeline.fees import parse_schedules
 from pipeline.frames import to_arrow, to_frame
 from pipeline.ingest.containers import ENDINGS
 from pipeline.inputs import Inputs, find_dump, gather, run_id, versions
+from pipeline.keep import PARCELS, Told, keep_week
 from pipeline.log import SILENT, Log
 from pipeline.models import NO_MODELS, load_models
 from pipeline.plan import Plan
@@ -32,11 +33,12 @@ from pipeline.publish.manifest import SCHEMA_VERSION, manifest_bytes, totals
 from pipeline.publish.shape import doubts, plain, shape_of
 from pipeline.publish.shortlist import Lists, write_lists
 from pipeline.publish.warnings import pass_share_warning, rate_words, supplier_questions
+from pipeline.stages.kept_records import known_deliveries
 from pipeline.stages.margin import schedules_in_force
 from pipeline.stages.matching import match_offers, product_codes
 from pipeline.stages.repeats import without_repeats
 from pipeline.stages.supply import lateness_counts
-from pipeline.tables import DUMP_TABLES, PRICE_HISTORY, schema
+from pipeline.tables import DELIVERIES, DUMP_TABLES, schema
 from pipeline.tasks import (
     DecideAnswer,
     DecideTask,
@@ -147,7 +149,7 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
         clock.lap("match")
         say(f"deciding in {buckets} buckets")
         as_of = sunday_of(inputs.week)
-        tasks = [DecideTask(b, buckets, work, gathered.spills, inputs.kept_history, plan, as_of, models) for b in range(buckets)]
+        tasks = [DecideTask(b, buckets, work, gathered.spills, inputs.known, plan, as_of, models) for b in range(buckets)]
         decided = engine.run_all(pool, decide_task, tasks)
     rate_words([answer.rates for answer in decided], plan)  # refuses before anything is written, where the plan says so
     clock.lap("decide")
@@ -171,7 +173,7 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
     if options.dry_run:
         return Result(manifest, None, is_new=True)
     if not inputs.is_sample:
-        _keep_history(data, inputs.week, decided, work)
+        keep_week(data.kept, inputs.week, Told(reads, decided, entries, out), work)
     folder = data.commit_run(inputs.week, own_id, out)
     clock.lap("commit")
     log.event("written", verdicts=manifest["verdicts"], doubts=[doubt["guard"] for doubt in manifest["doubts"]])
@@ -261,7 +263,8 @@ def _gather_facts(reads: Sequence[ReadAnswer], inputs: Inputs, work: Path, bucke
 
     as_of = day_number(sunday_of(inputs.week))
     # A delivery has no number of its own: two equal rows are two parcels.
-    lateness = lateness_counts(to_frame(spilled(spills, "deliveries")), as_of)
+    earlier = to_frame(inputs.known.records("deliveries", schema(DELIVERIES).append(PARCELS)))
+    lateness = lateness_counts(known_deliveries(earlier, to_frame(spilled(spills, "deliveries"))), as_of)
     store.write_spill(work / "facts-lateness.parquet", pa.Table.from_pandas(lateness, preserve_index=False), 1)
     store.write_spill(work / "facts-decisions.parquet", to_arrow(told_once("decisions"), DUMP_TABLES["decisions"]), 1)
     listed = to_arrow(told_once("listed"), DUMP_TABLES["listed"])
@@ -358,14 +361,3 @@ def _manifest(
         "versions": versions(),
         "outputs": {name: store.file_digest(out / name)[1] for name in names},
     }  # fmt: skip
-
-
-def _keep_history(data: store.DataFolder, week: str, decided: Sequence[DecideAnswer], work: Path) -> None:
-    """Keep this week's price history for the weeks to come."""
-    path = work / "history.parquet"
-    columns = schema(PRICE_HISTORY).append(pa.field("hash", pa.int64()))
-    with store.ParquetSink(path, columns) as sink:
-        for answer in decided:
-            sink.write(store.read_parquet(answer.history))
-    if sum(1 for answer in decided) and path.stat().st_size:
-        data.add_history(week, store.file_digest(path)[1], path)

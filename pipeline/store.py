@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import secrets
 import shutil
 import tempfile
@@ -25,40 +24,10 @@ import pyarrow.parquet as pq
 
 from pipeline import lock
 from pipeline.errors import NotWritten, UsageError
+from pipeline.store_disk import TEMPORARY, remove, sync_folder, sync_tree, written
+from pipeline.store_history import KeptWeeks
 
-TEMPORARY = ".tmp-"
 ROW_GROUP = 65_536  # rows; fixed, so that the bytes do not depend on how many buckets or workers made them
-
-
-@contextlib.contextmanager
-def _written(what: Path) -> Iterator[None]:
-    """Turn the disk's refusals into `NotWritten` with the place and the cure."""
-    try:
-        yield
-    except OSError as error:
-        place = error.filename or what
-        raise NotWritten(
-            f"{place}: {error.strerror or error}; make room or give the right to write there, then run again (the last list stands)"
-        ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _sync_tree(folder: Path) -> None:
-    for path, _, names in os.walk(folder):
-        for name in names:
-            handle = os.open(Path(path) / name, os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-        _sync_folder(Path(path))
 
 
 def write_files(target: Path, files: Iterable[tuple[str, Iterable[bytes]]]) -> None:
@@ -71,7 +40,7 @@ def write_files(target: Path, files: Iterable[tuple[str, Iterable[bytes]]]) -> N
     NotWritten
         The disk refused; nothing is left behind.
     """
-    with _written(target):
+    with written(target):
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise UsageError(f"{target} exists and is not empty; name a new folder")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -84,11 +53,11 @@ def write_files(target: Path, files: Iterable[tuple[str, Iterable[bytes]]]) -> N
                     for chunk in chunks:
                         handle.write(chunk)
             temporary.chmod(0o755)
-            _sync_tree(temporary)
+            sync_tree(temporary)
             if target.exists():
                 target.rmdir()
             temporary.rename(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -101,7 +70,7 @@ class ParquetSink:
         self._schema = schema.with_metadata(metadata) if metadata else schema
         self._pending: list[pa.Table] = []
         self._rows = 0
-        with _written(path):
+        with written(path):
             self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
 
     def write(self, table: pa.Table) -> None:
@@ -114,7 +83,7 @@ class ParquetSink:
     def _flush(self, *, full: bool) -> None:
         table = pa.concat_tables(self._pending)
         while table.num_rows >= ROW_GROUP or (not full and table.num_rows):
-            with _written(self._path):
+            with written(self._path):
                 self._writer.write_table(table.slice(0, ROW_GROUP).combine_chunks(), row_group_size=ROW_GROUP)
             table = table.slice(ROW_GROUP)
         self._pending, self._rows = [table], table.num_rows
@@ -123,7 +92,7 @@ class ParquetSink:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        with _written(self._path):
+        with written(self._path):
             try:
                 if kind is None and self._pending:
                     self._flush(full=False)
@@ -140,7 +109,7 @@ def write_spill(path: Path, table: pa.Table, buckets: int) -> None:
             counts[entry["bucket"]] = entry["bucket_count"]
     else:
         counts = [ordered.num_rows]
-    with _written(path), pq.ParquetWriter(path, ordered.schema, compression="lz4") as writer:
+    with written(path), pq.ParquetWriter(path, ordered.schema, compression="lz4") as writer:
         start = 0
         for count in counts:
             writer.write_table(ordered.slice(start, count), row_group_size=max(count, 1))
@@ -183,6 +152,11 @@ class DataFolder:
         """Where dumps are put, one folder a week."""
         return self.root / "dumps"
 
+    @property
+    def kept(self) -> KeptWeeks:
+        """What earlier weeks told."""
+        return KeptWeeks(self.root / "store" / "weeks")
+
     def lock(self) -> AbstractContextManager[None]:
         """Hold the folder for one run; the kernel frees it when the holder dies. Raises `Locked` at once."""
         return lock.hold(self.root)
@@ -192,7 +166,7 @@ class DataFolder:
         for name in ("runs", "shortlists", "store"):
             if (self.root / name).is_symlink():
                 raise NotWritten(f"{self.root / name}: a link; the data folder must hold the folder itself, move it there")
-        with _written(self.root):
+        with written(self.root):
             for folder in (
                 self.root,
                 self.root / "shortlists",
@@ -202,7 +176,8 @@ class DataFolder:
             ):
                 if folder.is_dir():
                     for orphan in folder.glob(f"{TEMPORARY}*"):
-                        _remove(orphan)
+                        remove(orphan)
+        self.kept.sweep()
 
     @contextlib.contextmanager
     def work_folder(self) -> Iterator[Path]:
@@ -211,7 +186,7 @@ class DataFolder:
         # since what a worker keeps in memory of a run is kept by this folder.
         folder = self.root / f"{TEMPORARY}work-{secrets.token_hex(8)}"
         try:
-            with _written(folder):
+            with written(folder):
                 folder.mkdir()
             yield folder
         finally:
@@ -239,43 +214,17 @@ class DataFolder:
         """
         runs, pointers = self.root / "runs" / week, self.root / "shortlists"
         final = runs / run_id
-        with _written(final):
+        with written(final):
             runs.mkdir(parents=True, exist_ok=True)
             pointers.mkdir(parents=True, exist_ok=True)
-            _sync_tree(filled)
+            sync_tree(filled)
             if final.exists():  # this very run stood here before and another was made current since
                 shutil.rmtree(filled)
             else:
                 filled.rename(final)
-                _sync_folder(runs)
+                sync_folder(runs)
         self.point(week, run_id)
         return final
-
-    def add_history(self, week: str, digest: str, filled: Path) -> Path:
-        """Keep a week's typed price history for the weeks to come; the same content is kept once, a re-sent week replaces its own."""
-        folder = self.root / "store" / "history"
-        final = folder / f"{week}.{digest[:16]}.parquet"
-        with _written(final):
-            folder.mkdir(parents=True, exist_ok=True)
-            if not final.exists():
-                temporary = folder / f"{TEMPORARY}{final.name}"
-                shutil.copyfile(filled, temporary)
-                handle = os.open(temporary, os.O_RDONLY)
-                try:
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)
-                temporary.rename(final)
-            for older in folder.glob(f"{week}.*.parquet"):
-                if older != final:
-                    older.unlink()
-            _sync_folder(folder)
-        return final
-
-    def history(self, before: str) -> list[Path]:
-        """Kept price history of the weeks before `before`, oldest first."""
-        folder = self.root / "store" / "history"
-        return sorted(path for path in folder.glob("*.parquet") if path.name.split(".")[0] < before) if folder.is_dir() else []
 
     def commit_model(self, kind: str, name: str, files: Mapping[str, bytes]) -> Path:
         """Keep a fitted model in a folder of its own that never changes, and point to it last; the same model is kept once."""
@@ -283,11 +232,11 @@ class DataFolder:
         final, link = folder / name, folder / f"{TEMPORARY}current"
         if not final.is_dir():
             write_files(final, ((file, [content]) for file, content in files.items()))
-        with _written(folder):
+        with written(folder):
             link.unlink(missing_ok=True)
             link.symlink_to(name)
             link.replace(folder / "current")
-            _sync_folder(folder)
+            sync_folder(folder)
         return final
 
     def model(self, kind: str) -> Path | None:
@@ -308,23 +257,23 @@ class DataFolder:
     def point(self, week: str, run_id: str) -> None:
         """Make a run that stands there the week's list in force."""
         pointers = self.root / "shortlists"
-        with _written(pointers / week):
+        with written(pointers / week):
             link = pointers / f"{TEMPORARY}{week}"
             link.unlink(missing_ok=True)
             link.symlink_to(Path("..") / "runs" / week / run_id)
             link.replace(pointers / week)
-            _sync_folder(pointers)
+            sync_folder(pointers)
 
     def remove_run(self, week: str, run: Path) -> None:
         """Take a run away, its pointer first, so that no moment shows half of it."""
         pointer, gone = self.root / "shortlists" / week, run.with_name(f"{TEMPORARY}{run.name}")
-        with _written(run):
+        with written(run):
             if self.current(week) == run:
                 pointer.unlink()
-                _sync_folder(pointer.parent)
+                sync_folder(pointer.parent)
             run.rename(gone)
             shutil.rmtree(gone)
-            _sync_folder(run.parent)
+            sync_folder(run.parent)
 
     def manifest(self, week: str) -> dict[str, Any] | None:
         """`run.json` of the week's list in force, or none."""
@@ -338,16 +287,9 @@ def read_manifest(run: Path) -> dict[str, Any]:
     return told
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
-
-
 def keep_bytes(path: Path, content: bytes) -> None:
     """A small file inside a folder that is not yet committed."""
-    with _written(path):
+    with written(path):
         path.write_bytes(content)
 
 
@@ -369,14 +311,14 @@ def file_digest(path: Path) -> tuple[int, str]:
 
 def make_folder(path: Path) -> None:
     """An empty folder inside a work folder."""
-    with _written(path):
+    with written(path):
         path.mkdir()
 
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
     """A work folder outside the data folder, for runs that must leave no trace."""
-    with _written(Path(tempfile.gettempdir())):
+    with written(Path(tempfile.gettempdir())):
         folder = Path(tempfile.mkdtemp(prefix="shortlist-"))
     try:
         yield folder

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import store
+from pipeline import keys, store
 from pipeline.calendar import day_number
 from pipeline.config import CONFIGS, load_configs
 from pipeline.customs import imports_in_force, parse_imports
@@ -30,35 +30,39 @@ from pipeline.models import NO_MODELS, FittedModels
 from pipeline.plan import Plan, SourceFacts
 from pipeline.publish.ledger import publish_frame
 from pipeline.stages.categories import CategoryPolicy, compile_rules
+from pipeline.stages.kept_records import KEPT_COLUMNS, told_once
 from pipeline.stages.margin import Tariff, schedules_in_force
 from pipeline.stages.offer_costs import Rates, rate_counts
+from pipeline.stages.price_rows import PriceRows
+from pipeline.stages.price_tables import packed, table_of
+from pipeline.store_history import Known, merge_ids, read_ids, write_ids
+from pipeline.store_tables import PriceSpill, spill_facts, spilled_prices
 from pipeline.tables import DUMP_TABLES, OFFERS, ORIGIN, PRICE_HISTORY, empty, schema
-from pipeline.week import Bucket, WeekFacts, decide
+from pipeline.week import Bucket, PriceFile, WeekFacts, decide
 
 # Tables whose rows belong to one product and are worked on bucket by bucket; the others are small or looked up across products.
 OFFER_KEY = ("supplier_id", "product_id", "supplier_sku", "gtin")
-BUCKETED = ("candidates", "price_history", "orders", "returns")
+BUCKETED = ("candidates", "orders", "returns")
 _SPILL_ROWS = 400_000
-_HASH_BITS = 32
+_SPILL_PRICES = 2_000_000
 
 
 def product_hash(products: pa.Array | pa.ChunkedArray) -> np.ndarray:
-    """A stable 32-bit hash of each product id (int64): the same on every machine and in every release."""
+    """The 32-bit hash of each product id (int64): the same on every machine and in every release."""
     encoded = products.dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.unify_dictionaries().combine_chunks()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], pa.string()).dictionary_encode()
-    words = encoded.dictionary.to_numpy(zero_copy_only=False)
-    hashes = (pd.util.hash_array(words.astype(object), categorize=False) >> np.uint64(64 - _HASH_BITS)).astype(np.int64)
-    return hashes[np.asarray(encoded.indices)] if len(words) else np.zeros(0, dtype=np.int64)
+    hashes = keys.key_hash(keys.pack_texts(encoded.dictionary)[0])
+    return hashes[np.asarray(encoded.indices)] if len(hashes) else np.zeros(0, dtype=np.int64)
 
 
 def with_bucket(table: pa.Table, buckets: int, *, by: tuple[str, ...] = ("product_id",)) -> pa.Table:
     """The rows with `hash` and `bucket` (int64), bucket b holding the b-th range of the hash of the columns `by`."""
     key = table[by[0]] if len(by) == 1 else pc.binary_join_element_wise(*(pc.fill_null(table[name], "") for name in by), "\x1f")
     hashes = product_hash(key)
-    return table.append_column("hash", pa.array(hashes)).append_column("bucket", pa.array((hashes * buckets) >> _HASH_BITS))
+    return table.append_column("hash", pa.array(hashes)).append_column("bucket", pa.array((hashes * buckets) >> keys.HASH_BITS))
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class ReadTask:
 
 @dataclass(frozen=True)
 class ReadAnswer:
-    """The file's ledger, and the spills that hold its rows: (table, path)."""
+    """The file's ledger, and the spills that hold its rows: (table, path); `prices` and `price_ids` hold price histories."""
 
     report: FileReport
     spills: tuple[tuple[str, Path], ...]
@@ -121,15 +125,56 @@ def read_task(task: ReadTask) -> ReadAnswer:
             store.write_spill(path, table, 1)
         spills.append((name, path))
 
+    prices = _PriceSpills(task)
     for name, table in reading.tables():
-        if table.num_rows:
+        if name == "price_history":
+            prices.add(table)
+        elif table.num_rows:
             pending.setdefault(name, []).append(table)
             if sum(part.num_rows for part in pending[name]) >= _SPILL_ROWS:
                 flush(name)
     for name in list(pending):
         flush(name)
     reading.report.check_ledger()
-    return ReadAnswer(reading.report, tuple(spills))
+    return ReadAnswer(reading.report, (*spills, *prices.close()))
+
+
+class _PriceSpills:
+    """The prices of one file, packed and spilled by marketplace."""
+
+    def __init__(self, task: ReadTask) -> None:
+        self._task = task
+        self._files: dict[str, PriceSpill] = {}
+        self._pending: dict[str, list[PriceRows]] = {}
+        self._spills: list[tuple[str, Path]] = []
+        self._wide: dict[int, str] = {}
+
+    def add(self, table: pa.Table) -> None:
+        """Rows in the columns of `tables.PRICE_HISTORY`."""
+        told = packed(table)
+        merge_ids(self._wide, told.wide)
+        for market, rows in told.rows.items():
+            if market not in self._files:
+                path = self._task.work / f"prices-{market}-{self._task.place:05d}.arrow"
+                facts = {"file": self._task.file.name, "marketplace": market, "currency": told.currencies[market]}
+                self._files[market] = PriceSpill(path, self._task.buckets, facts)
+                self._spills.append(("prices", path))
+            pending = self._pending.setdefault(market, [])
+            pending.append(rows)
+            if sum(map(len, pending)) >= _SPILL_PRICES:
+                self._files[market].write(PriceRows.of(self._pending.pop(market)))
+
+    def close(self) -> list[tuple[str, Path]]:
+        """Write what waits; hands back the spills."""
+        for market, spill in self._files.items():
+            with spill:
+                if market in self._pending:
+                    spill.write(PriceRows.of(self._pending.pop(market)))
+        if self._wide:
+            path = self._task.work / f"ids-{self._task.place:05d}.parquet"
+            write_ids(path, self._wide)
+            self._spills.append(("price_ids", path))
+        return self._spills
 
 
 @dataclass(frozen=True)
@@ -140,7 +185,7 @@ class DecideTask:
     buckets: int
     work: Path
     spills: tuple[tuple[str, Path], ...]
-    kept_history: tuple[Path, ...]
+    known: Known
     plan: Plan
     as_of: dt.date
     models: FittedModels = NO_MODELS
@@ -148,10 +193,10 @@ class DecideTask:
 
 @dataclass(frozen=True)
 class DecideAnswer:
-    """Where a bucket's decisions and history lie, and the small facts that add up over buckets."""
+    """Where a bucket's decisions and what is kept of it lie, and the small facts that add up over buckets."""
 
     decisions: Path
-    history: Path
+    kept: Mapping[str, Path]
     rows: int
     repeats: dict[str, int]
     superseded: dict[str, int]
@@ -164,21 +209,18 @@ class DecideAnswer:
 def decide_task(task: DecideTask) -> DecideAnswer:
     """Decide the products of one bucket and keep the answer as spills."""
     facts = _facts(task.work, task.plan, task.as_of, task.models)
-    decided = decide(_bucket(task), facts)
+    bucket = _bucket(task)
+    decided = decide(bucket, facts)
     hashes = pa.array(product_hash(pa.array(decided.frame["product_id"], pa.string())))
     published = publish_frame(decided.frame, decided.reasons, decided.missing, facts.marketplaces, facts.digits)
     order = [("hash", "ascending"), ("product_id", "ascending"), ("marketplace", "ascending")]
     published = published.append_column("hash", hashes).sort_by(order).drop_columns(["hash"])
     decisions = task.work / f"decided-{task.bucket:05d}.parquet"
     store.write_spill(decisions, published, 1)
-    history = to_arrow(decided.history, PRICE_HISTORY)
-    history = history.append_column("hash", pa.array(product_hash(history["product_id"])))
-    history = history.sort_by([*order, ("date", "ascending")])
-    kept = task.work / f"history-{task.bucket:05d}.parquet"
-    store.write_spill(kept, history, 1)
+    kept = _spill_kept(task, decided.prices, bucket)
     return DecideAnswer(
         decisions=decisions,
-        history=kept,
+        kept=kept,
         rows=published.num_rows,
         repeats=decided.repeats,
         superseded=decided.superseded,
@@ -199,27 +241,61 @@ def spilled(spills: Iterable[tuple[str, Path]], name: str, bucket: int = 0) -> p
     return pa.concat_tables(parts) if parts else empty(columns)
 
 
+def spilled_history(spills: Sequence[tuple[str, Path]], bucket: int = 0) -> pa.Table:
+    """The prices of one bucket in the columns of `tables.PRICE_HISTORY`, over all files in their order."""
+    wide: dict[int, str] = {}
+    for path in (path for name, path in spills if name == "price_ids"):
+        merge_ids(wide, read_ids(path))
+    parts = [empty(PRICE_HISTORY)]
+    for path in (path for name, path in spills if name == "prices"):
+        facts = spill_facts(path)
+        parts.append(table_of(spilled_prices(path, bucket), facts["marketplace"], facts["currency"], wide))
+    return pa.concat_tables(parts)
+
+
+def _spill_kept(task: DecideTask, prices: Mapping[str, PriceRows], bucket: Bucket) -> dict[str, Path]:
+    """What this dump adds to what later weeks know: prices by marketplace, orders and return reports."""
+    kept = {}
+    for market, rows in prices.items():
+        kept[market] = task.work / f"kept-{market}-{task.bucket:05d}.arrow"
+        with PriceSpill(kept[market], 1, {}) as spill:
+            spill.write(rows)
+    for name, rows in (("orders", bucket.orders), ("returns", bucket.returns)):
+        columns = KEPT_COLUMNS[name]
+        table = to_arrow(told_once(rows, columns), columns)
+        if table.num_rows:
+            kept[name] = task.work / f"kept-{name}-{task.bucket:05d}.parquet"
+            table = table.append_column("hash", pa.array(product_hash(table["product_id"])))
+            store.write_spill(kept[name], table.sort_by([(c, "ascending") for c in ("hash", *(c.name for c in columns))]), 1)
+    return kept
+
+
 def _bucket(task: DecideTask) -> Bucket:
     def frame(name: str) -> pd.DataFrame:
         return to_frame(spilled(task.spills, name, task.bucket))
 
-    # A bucket is a range of the hash: products of kept history are found by that range, however many buckets there are.
-    low = -((-task.bucket << _HASH_BITS) // task.buckets)
-    high = -((-(task.bucket + 1) << _HASH_BITS) // task.buckets)
-    earlier = [to_frame(schema(PRICE_HISTORY).empty_table()).assign(generation=0)]
-    for generation, path in enumerate(task.kept_history):
-        kept = store.read_parquet(path, [c.name for c in PRICE_HISTORY], [("hash", ">=", low), ("hash", "<", high)])
-        earlier.append(to_frame(kept).assign(generation=generation))
+    # A bucket is a range of the hash: products of kept weeks are found by that range, however many buckets there are.
+    low, high = (bound >> keys.HASH_BITS for bound in keys.bucket_bounds(task.bucket, task.buckets))
+    prices = []
+    for path in (path for name, path in task.spills if name == "prices"):
+        facts = spill_facts(path)
+        prices.append(PriceFile(facts["file"], facts["marketplace"], spilled_prices(path, task.bucket)))
+
+    def earlier(name: str) -> pd.DataFrame:
+        return to_frame(task.known.records(name, schema(KEPT_COLUMNS[name]), (low, high)))
+
     offers = [store.read_spill(path, task.bucket) for table, path in task.spills if table == "matched_offers"]
     columns = [*OFFERS, *ORIGIN]
     matched = schema(tuple(columns)).append(pa.field("matched_by", pa.string()))
     return Bucket(
         candidates=frame("candidates"),
-        price_history=frame("price_history"),
-        kept_history=pd.concat(earlier, ignore_index=True),
+        price_files=sorted(prices, key=lambda entry: entry.file),
+        kept_prices={market: task.known.prices(market, task.bucket, task.buckets) for market in task.known.markets()},
         offers=to_frame(pa.concat_tables([o.select(matched.names) for o in offers]) if offers else matched.empty_table()),
         orders=frame("orders"),
+        kept_orders=earlier("orders"),
         returns=frame("returns"),
+        kept_returns=earlier("returns"),
     )
 
 

@@ -34,7 +34,7 @@ from pipeline.stages.repeats import without_repeats
 from pipeline.stages.return_model import ReturnCounts, fit_returns
 from pipeline.stages.return_training import FOLDS, Later, held_out, training_lines, unseen_products
 from pipeline.stages.returns import configured_priors, counted_evidence
-from pipeline.tasks import ReadTask, category_policy, product_hash, read_context, read_task, spilled
+from pipeline.tasks import ReadTask, category_policy, product_hash, read_context, read_task, spilled, spilled_history
 from pipeline.train_prices import sampled_history, train_prices
 from pipeline.week import with_ordered_products
 
@@ -134,7 +134,7 @@ def gather_records(dumps: Sequence[Path], week: str, plan: Plan, work: Path, say
             orders.append(_marked(spilled(spills, "orders"), dump.name))
             returns.append(_marked(spilled(spills, "returns"), dump.name))
             candidates.append(spilled(spills, "candidates"))
-            histories.append(sampled_history(spilled(spills, "price_history"), candidates[-1].num_rows))
+            histories.append(sampled_history(spilled_history(spills), candidates[-1].num_rows))
     return Records(
         candidates=_newest_rows(candidates, orders, returns),
         orders=to_frame(pa.concat_tables(orders)),

@@ -5,7 +5,8 @@ Read this file first. Every line below is one stage, a pure function in `stages/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,17 +18,20 @@ from pipeline.customs import ImportRule
 from pipeline.frames import conform
 from pipeline.models import NO_MODELS, FittedModels
 from pipeline.plan import Plan
-from pipeline.stages import verdicts
+from pipeline.stages import price_rows, verdicts
 from pipeline.stages.candidates import one_row_per_product
 from pipeline.stages.categories import CategoryPolicy, CategoryRules, classify
 from pipeline.stages.identity import gtins_invalid, packs_differ
+from pipeline.stages.kept_records import known_orders, known_returns
 from pipeline.stages.margin import Tariff, unit_economics
 from pipeline.stages.offer_costs import Buying
 from pipeline.stages.offers import choose_offers, with_quotes
 from pipeline.stages.orders import order_facts
+from pipeline.stages.price_rows import PriceRows, newest_told
+from pipeline.stages.price_tables import packed_orders, placed
 from pipeline.stages.prices import price_distributions
 from pipeline.stages.records import own_counts, period_counts, seller_marks
-from pipeline.stages.repeats import counts_by_file, without_repeats
+from pipeline.stages.repeats import without_repeats
 from pipeline.stages.returns import return_risk
 from pipeline.stages.rules import evaluate
 from pipeline.stages.score import score
@@ -59,26 +63,40 @@ class WeekFacts:
 class Bucket:
     """The facts of the products of one bucket, in the columns of `tables`.
 
-    `price_history` is this dump's, `kept_history` that of earlier weeks with `generation` (the larger, the later); offers have
-    `matched_by`.
+    `price_files` are this dump's prices, file by file in the order of their names; the `kept_*` are what earlier weeks told, with a
+    generation (the larger, the later). Offers have `matched_by`.
     """
 
     candidates: pd.DataFrame
-    price_history: pd.DataFrame
-    kept_history: pd.DataFrame
+    price_files: Sequence[PriceFile]
+    kept_prices: Mapping[str, tuple[PriceRows, np.ndarray]]
     offers: pd.DataFrame
     orders: pd.DataFrame
+    kept_orders: pd.DataFrame
     returns: pd.DataFrame
+    kept_returns: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class PriceFile:
+    """Prices that one file tells of one marketplace, in the order in which they stand there."""
+
+    file: str
+    market: str
+    rows: PriceRows
 
 
 @dataclass(frozen=True)
 class Decided:
-    """Decisions of a bucket (all but the rank), `reasons` and `missing` as Arrow lists, and what was merged or set aside on the way."""
+    """Decisions of a bucket (all but the rank), `reasons` and `missing` as Arrow lists, and what was merged or set aside on the way.
+
+    `prices` is what this dump adds to the price history of each marketplace.
+    """
 
     frame: pd.DataFrame
     reasons: pa.Array
     missing: pa.Array
-    history: pd.DataFrame
+    prices: Mapping[str, PriceRows]
     repeats: dict[str, int]
     superseded: dict[str, int]
     conflicts: pd.DataFrame
@@ -89,17 +107,19 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
     """One bucket of products from facts to verdicts."""
     plan, as_of = facts.plan, facts.as_of
     orders = order_facts(bucket.orders, as_of, plan.returns.window_days, plan.rules.fba_window_days)
+    sales = known_orders(bucket.kept_orders, bucket.orders)
+    sold = orders if sales is bucket.orders else order_facts(sales, as_of, plan.returns.window_days, plan.rules.fba_window_days)
     merged = one_row_per_product(bucket.candidates)
     frame = with_ordered_products(merged.candidates, orders.candidates)
-    told_prices, repeated = without_repeats(bucket.price_history)
+    returns, repeated_returns = without_repeats(bucket.returns)
+    returns = known_returns(bucket.kept_returns, returns)
+    told_prices, repeated_prices, superseded = one_price_a_day(bucket.price_files, orders.history)
     # History that a candidate's own record holds is no line of the file: its repeats are none either.
     beside = set(bucket.candidates["file"])
-    repeated_prices = {file: count for file, count in repeated.items() if file not in beside}
-    returns, repeated_returns = without_repeats(bucket.returns)
-    history, superseded = one_price_a_day(told_prices, orders.history)
-    known_prices = with_earlier_weeks(history, bucket.kept_history)
+    repeated_prices = {file: count for file, count in repeated_prices.items() if file not in beside}
+    known_prices = with_earlier_weeks(told_prices, bucket.kept_prices)
 
-    prices = price_distributions(frame, _placed(known_prices, frame), as_of, plan.forecast, facts.models.prices)
+    prices = price_distributions(frame, placed(known_prices, frame), as_of, plan.forecast, facts.models.prices)
     frame = _added(frame, prices.frame)
     frame = _added(frame, classify(frame, facts.category_rules, facts.category_policy).rename(columns={"fee_category": "guessed_fees"}))
     frame = _added(frame, _identity(frame, facts))
@@ -109,7 +129,7 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
     frame = _added(frame, choose_offers(frame, _matched(bucket.offers, frame), buying))
     frame = with_quotes(frame, plan)
     frame = _added(frame, pd.DataFrame({"is_pack_suspect": packs_differ(frame["title"], frame["offer_title"], frame["pack_quantity"])}))
-    counts = own_counts(frame, orders.counts, period_counts(returns, as_of, plan.returns.window_days))
+    counts = own_counts(frame, sold.counts, period_counts(returns, as_of, plan.returns.window_days))
     frame = _added(frame, counts)
     frame = _added(frame, return_risk(frame, counts, plan.returns, facts.models.returns))
     frame = _added(frame, unit_economics(frame, prices, plan, facts.tariff))
@@ -123,7 +143,7 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
         frame=frame,
         reasons=verdicts.reasons(outcomes, len(frame)),
         missing=pa.array(list(missing), type=pa.list_(pa.string())),
-        history=history,
+        prices=told_prices,
         repeats=_sum(merged.repeats, orders.repeats, repeated_prices, repeated_returns),
         superseded=superseded,
         conflicts=merged.conflicts,
@@ -131,32 +151,31 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
     )
 
 
-_PRICE = [*KEY, "date", "price_cents", "currency"]
+def one_price_a_day(files: Sequence[PriceFile], ordered: pd.DataFrame) -> tuple[dict[str, PriceRows], dict[str, int], dict[str, int]]:
+    """One price per marketplace, product and day of this dump (`price_rows.one_price_a_day`).
 
-
-def one_price_a_day(history: pd.DataFrame, from_orders: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
-    """One price per product and day of this dump: its price history before the seller's own orders, then the lower price.
-
-    The lower price, since a mistake must not make a margin and since the order of rows must not matter. Also how many rows of each
-    file another row of the same product and day has superseded.
+    Also how many rows of each file repeat another one of it, and how many gave way to another row of the same product and day.
     """
-    columns = [*_PRICE, "file"]
-    told = pd.concat([history[columns].assign(own=0), from_orders[_PRICE].assign(own=1, file=None)], ignore_index=True)
-    told["date"] = told["date"].astype("date32[pyarrow]")
-    told = told.sort_values([*KEY, "date", "own", "price_cents", "file"], kind="stable")
-    again = told.duplicated([*KEY, "date"])
-    return told.loc[~again, _PRICE].reset_index(drop=True), counts_by_file(told[again])
+    from_orders = packed_orders(ordered).rows
+    told: dict[str, PriceRows] = {}
+    repeats, superseded = Counter[str](), Counter[str]()
+    for market in sorted({*(entry.market for entry in files), *from_orders}):
+        here = [entry for entry in files if entry.market == market]
+        told[market], again, lost = price_rows.one_price_a_day([entry.rows for entry in here], from_orders.get(market, PriceRows.none()))
+        for entry, repeated, given_way in zip(here, again, lost, strict=True):
+            repeats[entry.file] += repeated
+            superseded[entry.file] += given_way
+    return told, dict(+repeats), dict(+superseded)
 
 
-def with_earlier_weeks(history: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
+def with_earlier_weeks(told: Mapping[str, PriceRows], kept: Mapping[str, tuple[PriceRows, np.ndarray]]) -> dict[str, PriceRows]:
     """This dump's prices and those of earlier weeks; on the same product and day the newest dump wins."""
-    if not len(kept):
-        return history
-    newest = int(kept["generation"].max()) + 1
-    told = pd.concat([kept[[*_PRICE, "generation"]], history.assign(generation=newest)], ignore_index=True)
-    told["date"] = told["date"].astype("date32[pyarrow]")
-    told = told.sort_values([*KEY, "date", "generation"], ascending=[True, True, True, False], kind="stable")
-    return told.drop_duplicates([*KEY, "date"])[_PRICE].reset_index(drop=True)
+    known = dict(told)
+    for market, (rows, generation) in kept.items():
+        own = told.get(market, PriceRows.none())
+        newest = int(generation.max()) + 1 if len(generation) else 0
+        known[market] = newest_told(PriceRows.of([rows, own]), np.append(generation, np.full(len(own), newest)))
+    return known
 
 
 def with_ordered_products(candidates: pd.DataFrame, ordered: pd.DataFrame) -> pd.DataFrame:
@@ -166,11 +185,6 @@ def with_ordered_products(candidates: pd.DataFrame, ordered: pd.DataFrame) -> pd
     more = conform(ordered[unknown], CANDIDATES + ORIGIN)
     both = pd.concat([candidates, more], ignore_index=True) if len(more) else candidates
     return both.sort_values(KEY, kind="stable").reset_index(drop=True)
-
-
-def _placed(history: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    rows = pd.MultiIndex.from_frame(frame[KEY]).get_indexer(pd.MultiIndex.from_frame(history[KEY]))
-    return history.assign(row=rows)
 
 
 def _identity(frame: pd.DataFrame, facts: WeekFacts) -> pd.DataFrame:

@@ -25,6 +25,7 @@ RANKS = (
     ("weeks", "doctor"),
     ("schedule",),
     ("run", "train", "check", "look"),
+    ("keep",),
     ("train_prices",),
     ("demo/*",),
     ("accounts",),
@@ -34,6 +35,10 @@ RANKS = (
     ("publish/*",),
     ("models",),
     ("store",),
+    ("store_merge",),
+    ("store_history",),
+    ("store_tables",),
+    ("store_disk",),
     ("engine",),
     ("stages/*",),
     ("ingest/*",),
@@ -45,6 +50,7 @@ RANKS = (
     ("messages",),
     ("calendar",),
     ("frames",),
+    ("keys",),
     ("lock", "log"),
     ("tables", "errors"),
     ("__init__",),
@@ -52,10 +58,10 @@ RANKS = (
 # Below in rank and out of reach all the same: (who, what not, why).
 CLOSED_DOORS = (("stages/*", "ingest/*", "a stage takes tables, however they came to be"),)
 
-PURE = ("stages/*", "week", "fees", "fulfilment", "customs", "messages", "calendar", "plan", "frames", "tables", "errors")
+PURE = ("stages/*", "week", "fees", "fulfilment", "customs", "messages", "calendar", "plan", "frames", "keys", "tables", "errors")
 EVERYWHERE_BUT = {  # deed: the rooms where it is allowed
-    deeds.READ: ("ingest/*", "config", "store", "lock"),
-    deeds.WRITE: ("store", "lock", "log"),
+    deeds.READ: ("ingest/*", "config", "store", "store_*", "lock"),
+    deeds.WRITE: ("store", "store_*", "lock", "log"),
     deeds.PRINT: ("cli",),
     deeds.NETWORK: ("notify",),
     deeds.UNSAFE: (),
@@ -64,8 +70,8 @@ EVERYWHERE_BUT = {  # deed: the rooms where it is allowed
 }
 NOWHERE_IN = dict.fromkeys((deeds.CLOCK, deeds.ENVIRONMENT, deeds.RANDOM), PURE)  # deed: the rooms where it is not
 WHY = {
-    deeds.READ: "files are opened for reading only in ingest/, config.py, store.py and the lock",
-    deeds.WRITE: "files are written only through store.py, the lock and the log",
+    deeds.READ: "files are opened for reading only in ingest/, config.py, store*.py and the lock",
+    deeds.WRITE: "files are written only through store*.py, the lock and the log",
     deeds.PRINT: "only cli.py prints",
     deeds.NETWORK: "only notify.py speaks to a network",
     deeds.UNSAFE: "nothing runs text or bytes as code, or a command through a shell",

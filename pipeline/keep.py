@@ -1,0 +1,94 @@
+"""What of a week's dump is kept for the weeks after it: prices, orders, return reports, deliveries, and what was set aside of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline import store
+from pipeline.calendar import sunday_of
+from pipeline.config import load_configs
+from pipeline.frames import to_frame
+from pipeline.stages.kept_records import counted
+from pipeline.stages.price_rows import PriceRows
+from pipeline.store_history import KeptWeeks, merge_ids, read_ids, write_ids
+from pipeline.store_merge import merge_loose
+from pipeline.store_tables import RunSink, group_count, spilled_prices
+from pipeline.tables import DELIVERIES, schema
+from pipeline.tasks import DecideAnswer, ReadAnswer, spilled
+
+PARCELS = pa.field("parcels", pa.int64())
+_KEPT = ("price_history", "orders", "returns", "deliveries")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a dump told: its files as read, its buckets as decided, each file's accounts, and the folder that holds what was set aside."""
+
+    reads: Sequence[ReadAnswer]
+    decided: Sequence[DecideAnswer]
+    entries: Sequence[Mapping[str, Any]]
+    out: Path
+
+
+def keep_week(kept: KeptWeeks, week: str, told: Told, work: Path) -> None:
+    """Add what a dump told to the store, then merge runs when enough have gathered."""
+    filled, merged = work / "kept", work / "merged"
+    store.make_folder(filled)
+    _prices(told, filled)
+    _records(told, filled)
+    _accounts(week, told, filled)
+    kept.keep(week, sunday_of(week).isoformat(), filled)
+    store.make_folder(merged)
+    merge_loose(kept, merged)
+
+
+def _prices(told: Told, filled: Path) -> None:
+    currency = {code: market.currency for code, market in load_configs().marketplaces.items()}
+    markets = sorted({name for answer in told.decided for name, path in answer.kept.items() if path.suffix == ".arrow"})
+    for market in markets:
+        paths = [answer.kept[market] for answer in told.decided if market in answer.kept]
+        groups = group_count(sum(len(_rows(path)) for path in paths))
+        facts = {"marketplace": market, "currency": currency[market]}
+        with RunSink(filled / f"prices-{market}.parquet", groups, facts) as sink:
+            for path in paths:
+                sink.write(_rows(path))
+    ids: dict[int, str] = {}
+    for path in (path for read in told.reads for name, path in read.spills if name == "price_ids"):
+        merge_ids(ids, read_ids(path))
+    write_ids(filled / "ids.parquet", ids)
+
+
+def _rows(path: Path) -> PriceRows:
+    return spilled_prices(path, 0)
+
+
+def _records(told: Told, filled: Path) -> None:
+    for name in ("orders", "returns"):
+        parts = [store.read_parquet(answer.kept[name]) for answer in told.decided if name in answer.kept]
+        if parts:
+            with store.ParquetSink(filled / f"{name}.parquet", parts[0].schema) as sink:
+                for part in parts:
+                    sink.write(part)
+    deliveries = counted(to_frame(spilled([spill for read in told.reads for spill in read.spills], "deliveries")))
+    if len(deliveries):
+        columns = schema(DELIVERIES).append(PARCELS)
+        with store.ParquetSink(filled / "deliveries.parquet", columns) as sink:
+            sink.write(pa.Table.from_pandas(deliveries, schema=columns, preserve_index=False).replace_schema_metadata())
+
+
+def _accounts(week: str, told: Told, filled: Path) -> None:
+    """The accounts of the files whose rows are kept, and their lines that were set aside."""
+    entries = [dict(entry) for entry in told.entries if entry["table"] in _KEPT]
+    store.keep_bytes(filled / "ledger.json", (json.dumps({week: entries}, sort_keys=True, default=str) + "\n").encode())
+    files = pa.array([str(entry["file"]) for entry in entries], pa.string())
+    aside = store.read_parquet(told.out / "set_aside.parquet", None, [("file", "in", files.to_pylist())] if len(files) else None)
+    aside = aside if len(files) else aside.slice(0, 0)
+    table = aside.append_column("week", pa.array([week] * aside.num_rows, pa.string())).replace_schema_metadata()
+    with store.ParquetSink(filled / "set_aside.parquet", table.schema) as sink:
+        sink.write(table)

@@ -1,0 +1,77 @@
+"""What every write shares: refusals of the disk told with place and cure, bytes forced to the disk, names replaced in one step."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.errors import NotWritten
+
+TEMPORARY = ".tmp-"
+
+
+@contextlib.contextmanager
+def written(what: Path) -> Iterator[None]:
+    """Turn the disk's refusals into `NotWritten` with the place and the cure."""
+    try:
+        yield
+    except OSError as error:
+        place = error.filename or what
+        raise NotWritten(
+            f"{place}: {error.strerror or error}; make room or give the right to write there, then run again (the last list stands)"
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Force a folder's names to the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_tree(folder: Path) -> None:
+    """Force all files below a folder, and its names, to the disk."""
+    for path, _, names in os.walk(folder):
+        for name in names:
+            handle = os.open(Path(path) / name, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+        sync_folder(Path(path))
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put a small file in the place of another one in one step: the old content stands, or the new."""
+    temporary = path.parent / f"{TEMPORARY}{path.name}"
+    with written(path):
+        with temporary.open("wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+
+
+def place_folder(filled: Path, final: Path) -> None:
+    """Give a filled folder its name for good; what bore that name without anybody pointing to it gives way."""
+    with written(final):
+        final.parent.mkdir(parents=True, exist_ok=True)
+        sync_tree(filled)
+        if final.exists():
+            shutil.rmtree(final)
+        filled.rename(final)
+        sync_folder(final.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a whole folder."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
