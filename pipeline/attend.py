@@ -124,5 +124,7 @@ def end_of(error: BaseException) -> tuple[int, str]:
     if isinstance(error, Stopped):
         return 128 + error.number, f"stopped by signal {error.number}"
     if isinstance(error, OSError) and error.errno in DISK_ERRORS:
-        return NotWritten.exit_code, f"{NotWritten.label}: {error.strerror}"
+        place = f"{error.filename}: " if error.filename else ""
+        cure = "make room or mend the disk, then run again (the last list stands)"
+        return NotWritten.exit_code, str(NotWritten(f"{place}{error.strerror}; {cure}"))
     return EXIT_BUG, f"a bug: {type(error).__name__}; run again by hand and report the traceback"

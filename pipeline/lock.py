@@ -40,7 +40,8 @@ def hold(root: Path) -> Iterator[None]:
         _take(handle, root)
         yield
     finally:
-        os.close(handle)
+        with contextlib.suppress(OSError):  # it is free all the same
+            os.close(handle)
 
 
 def holder(root: Path) -> str | None:

@@ -1,0 +1,141 @@
+"""Whole runs, forked from a process that has loaded everything, so that hundreds of them cost little; with faults where a compiler is."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+WEEK = "2026-W47"
+FILES = ("shortlist.parquet", "decisions.parquet", "set_aside.parquet", "unmatched_offers.parquet")
+
+
+class Runner:
+    """Starts runs of one data folder; `tell` waits for a run and hands back its code, its calls and what it printed."""
+
+    def __init__(self, folder, shim=None):
+        self.report, self.can_fail = folder / "report.txt", shim is not None
+        more = {"LD_PRELOAD": str(shim)} if shim else {}
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "ARROW_NUM_THREADS": "1", "SHORTLIST_PING": "", "SHORTLIST_NOTIFY": ""} | more
+        words = [sys.executable, str(HERE / "zygote.py")]
+        self._process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment | {"PYTHONPATH": str(HERE.parents[1])}
+        )
+        assert self._process.stdout.readline() == "ready\n"
+
+    def start(self, data, *words, fault=None):
+        """The process id of a new run."""
+        told = ["run", "--data", str(data), "--workers", "1", *map(str, words)]
+        return int(self._ask({"words": told, "report": str(self.report), "fault": fault}))
+
+    def wait(self, child):
+        """How a run ended: its exit code, or the signal below zero."""
+        return self._end(child)[0]
+
+    def tell(self, data, *words, fault=None):
+        """Exit code, calls seen and output of a run."""
+        code, calls = self._end(self.start(data, *words, fault=fault))
+        return code, calls, self.report.read_text(errors="replace")
+
+    def _end(self, child):
+        return json.loads(self._ask({"wait": child}))
+
+    def _ask(self, order):
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline()
+
+    def stop(self):
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+
+
+@pytest.fixture(scope="session")
+def runner(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runner")
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    shim = None
+    if compiler is not None and sys.platform.startswith("linux"):
+        shim = folder / "faults.so"
+        subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(shim), str(HERE / "faults.c"), "-ldl"], check=True)
+    made = Runner(folder, shim)
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def failing(runner):
+    """A runner whose file-system calls can be made to fail."""
+    if not runner.can_fail:
+        pytest.skip("no C compiler, or no Linux: calls cannot be made to fail from outside")
+    return runner
+
+
+@pytest.fixture(scope="session")
+def small_market(tmp_path_factory):
+    """A market of sixty products and two weeks."""
+    from pipeline.demo.write import write_demo
+
+    folder = tmp_path_factory.mktemp("market") / "demo"
+    write_demo(folder, 60, 2, 4, WEEK)
+    return folder
+
+
+class Case:
+    """A data folder with last week's list and an older list of this week, and the bytes that an undisturbed run would leave."""
+
+    def __init__(self, folder, market, runner):
+        self.ready, self.folder, self.runner = folder / "ready", folder, runner
+        self._runs = 0
+        shutil.copytree(market / "dumps", self.ready / "dumps")
+        assert runner.tell(self.ready, "--week", "2026-W46")[0] == 0
+        # This week's older list is made of last week's dump: another one than the run under test will make.
+        assert runner.tell(self.ready, self.ready / "dumps" / "2026-W46", "--week", WEEK)[0] == 0
+        self.last, self.old = bytes_of(self.ready, "2026-W46"), bytes_of(self.ready, WEEK)
+        done = self.fresh()
+        assert runner.tell(done)[0] == 0
+        self.new, self.size = bytes_of(done, WEEK), size_of(done)
+        assert self.new != self.old
+
+    def fresh(self):
+        """The folder as it stands before the run under test."""
+        self._runs += 1
+        data = self.folder / f"data-{self._runs}"
+        shutil.copytree(self.ready, data, symlinks=True)
+        return data
+
+    def check(self, data, code, told):
+        """The law: the last list and the old or the new one stand whole, 0 only with the new one, one line and no traceback else."""
+        assert bytes_of(data, "2026-W46") == self.last
+        stands = bytes_of(data, WEEK)
+        assert stands in (self.old, self.new), "neither the old list nor the new one"
+        assert code != 0 or stands == self.new, "exit 0 without the new list"
+        assert "Traceback" not in told and code != 1, told
+        return stands == self.new
+
+    def recover(self, data):
+        """The next run needs no help and leaves what an undisturbed one does, and no more."""
+        code, _, told = self.runner.tell(data)
+        assert code == 0, told
+        assert bytes_of(data, WEEK) == self.new and bytes_of(data, "2026-W46") == self.last
+        assert size_of(data) == self.size and not [path for path in data.rglob("*") if path.name.startswith(".tmp-")]
+
+
+@pytest.fixture(scope="session")
+def case(runner, small_market, tmp_path_factory):
+    return Case(tmp_path_factory.mktemp("case"), small_market, runner)
+
+
+def bytes_of(data, week):
+    """The files of a week's list in force."""
+    return {name: (data / "shortlists" / week / name).read_bytes() for name in FILES}
+
+
+def size_of(data):
+    """How many files and folders a data folder holds; the lock is none of a run's leavings."""
+    return sum(1 for path in data.rglob("*") if path.name != ".lock")

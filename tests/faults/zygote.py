@@ -1,0 +1,69 @@
+"""A process that has everything loaded and forks a run for each order it reads: whole runs of the command without its start.
+
+Orders are JSON lines on stdin: `words` of the command, `report` (file for what it prints) and `fault` (arguments of `fault_arm`) or null, for
+which it prints the process id; or `wait` for a process id, for which it prints exit status and file-system calls seen.
+"""
+
+import ctypes
+import json
+import mmap
+import os
+import signal
+import sys
+
+
+def main():
+    import pipeline.weeks  # noqa: F401 - loads all that a run loads
+    from pipeline import cli, tasks
+    from pipeline.config import load_configs
+    from pipeline.ingest import recognise
+
+    load_configs()
+    for source in tasks.sources():
+        for rule in source.columns.values():
+            for header in rule.headers:
+                recognise.fold(header)
+    shared = mmap.mmap(-1, 8)
+    counter = ctypes.c_long.from_buffer(shared)
+    shim = ctypes.CDLL(os.environ["LD_PRELOAD"]) if os.environ.get("LD_PRELOAD") else None
+    print("ready", flush=True)
+    for line in sys.stdin:
+        order = json.loads(line)
+        if "wait" in order:
+            _, status = os.waitpid(order["wait"], 0)
+            print(json.dumps([os.waitstatus_to_exitcode(status), counter.value]), flush=True)
+            continue
+        counter.value = 0
+        child = os.fork()
+        if not child:
+            run(order, cli, shim, counter)
+        print(child, flush=True)
+
+
+def run(order, cli, shim, counter):
+    report = os.open(order["report"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(report, 1)
+    os.dup2(report, 2)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    sys.argv = ["shortlist", *order["words"]]
+    if order["fault"] is not None:
+        folder, n, code, forever, is_short = order["fault"]
+        shim.fault_arm(folder.encode(), ctypes.c_long(n), code, int(forever), int(is_short), ctypes.byref(counter))
+    code = 0
+    try:
+        cli.main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(bool(end.code))
+    except BaseException:  # noqa: BLE001 - a traceback is what the test looks for
+        import traceback
+
+        traceback.print_exc()
+        code = 1
+    os._exit(code or 0)
+
+
+if __name__ == "__main__":
+    main()
