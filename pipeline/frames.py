@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,12 @@ def whole_series(values: np.ndarray, known: np.ndarray) -> pd.Series:
 def real_series(values: np.ndarray) -> pd.Series:
     """The way back: float64, NaN as missing."""
     return pd.Series(pd.arrays.FloatingArray(np.nan_to_num(values, nan=0.0), np.isnan(values)))
+
+
+def word_series(words: Sequence[str | None], codes: np.ndarray) -> pd.Series:
+    """A text column out of few words and the number of each row's word; an empty word is missing."""
+    held = pa.array([word or None for word in words], pa.string())
+    return held.take(pa.array(codes)).to_pandas(types_mapper=_PANDAS.get)
 
 
 def conform(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.fees import half_up
-from pipeline.frames import flag, real, text, whole, whole_series
+from pipeline.frames import flag, real, whole, whole_series, word_series
 from pipeline.fulfilment import FbaCard
 from pipeline.stages.economics import BILLION, Lines, Terms
 
@@ -48,24 +48,26 @@ def amazon_fulfilment(
     market, markets = pd.factorize(candidates["marketplace"])
     weight = real(candidates, "package_weight_g")
     sides = np.column_stack([real(candidates, f"package_{side}_mm") for side in ("length", "width", "height")])
-    on_card = ~flag(candidates, "is_hazmat")[0] & (text(candidates, "fee_category") != _NOT_ON_THE_CARD) & (price > 0)
+    apparel = candidates["fee_category"].eq(_NOT_ON_THE_CARD).fillna(False).to_numpy(dtype=bool)
+    on_card = ~flag(candidates, "is_hazmat")[0] & ~apparel & (price > 0)
     fee, known = np.zeros(len(price), dtype=np.int64), np.zeros(len(price), dtype=bool)
-    words = {name: np.full(len(price), None, dtype=object) for name in ("fba_tier", "fba_card", "fba_note")}
+    words: dict[str, list[str | None]] = {"fba_tier": [None], "fba_card": [None], "fba_note": [None]}
+    code = np.zeros(len(price), dtype=np.int64)  # place in the words: 0 is nothing known
     for place, name in enumerate(markets):
         card = cards.get(name)
         if card is None:
             continue
         rows = np.flatnonzero((market == place) & on_card)
         fee[rows], tier = card.fee(price[rows], weight[rows], sides[rows])
-        rows = rows[tier >= 0]
-        known[rows] = True
-        words["fba_tier"][rows] = np.array([kind.key for kind in card.tiers], dtype=object)[tier[tier >= 0]]
-        words["fba_card"][rows], words["fba_note"][rows] = card.id, card.note or None
-    columns = {name: pd.Series(values, dtype=candidates["currency"].dtype) for name, values in words.items()}
-    return fee, known, {"fba_fee_cents": whole_series(fee, known), **columns}
+        code[rows] = np.where(tier >= 0, len(words["fba_tier"]) + tier, 0)
+        known[rows] = tier >= 0
+        words["fba_tier"] += [kind.key for kind in card.tiers]
+        words["fba_card"] += [card.id] * len(card.tiers)
+        words["fba_note"] += [card.note] * len(card.tiers)
+    return fee, known, {"fba_fee_cents": whole_series(fee, known), **{name: word_series(told, code) for name, told in words.items()}}
 
 
 def advice(candidates: pd.DataFrame, fba_net: np.ndarray, known: np.ndarray, least: np.ndarray, units_month: int) -> pd.Series:
     """`fba` where own sales are above so many units a month, unless Amazon's fulfilment is known to leave less than the least profit."""
     sells = whole(candidates, "own_monthly_units")[0] > units_month
-    return pd.Series(np.where(sells & ~(known & (fba_net < least)), "fba", "merchant"), dtype=candidates["currency"].dtype)
+    return word_series(["merchant", "fba"], (sells & ~(known & (fba_net < least))).astype(np.int64))

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.fees import PPM, FeeLine, FeeSchedule, FeeTable, fee_table, flat_line
-from pipeline.frames import real
+from pipeline.frames import real, word_series
 
 ORIGINS = ("schedule", "uncertain", "stated", "fallback")
 _SCHEDULE, _UNCERTAIN, _STATED, _FALLBACK = range(4)
@@ -21,14 +21,16 @@ _SCHEDULE, _UNCERTAIN, _STATED, _FALLBACK = range(4)
 
 @dataclass(frozen=True)
 class Charged:
-    """The fee table in use and, for n candidates, the line (`entry`), whether a schedule is in force, and the words to show."""
+    """The fee table in use and, for n candidates, the line (`entry`), whether a schedule is in force, and the words to show.
+
+    `words`: `fee_schedule` (its id), `fee_origin` (one of ORIGINS), `fee_note` (what is not known of the line); missing where none is in
+    force.
+    """
 
     fees: FeeTable
     entry: np.ndarray
     known: np.ndarray
-    origin: np.ndarray  # one of ORIGINS, None where no schedule is in force
-    note: np.ndarray  # what is not known of the line
-    schedule: np.ndarray  # id of the schedule
+    words: Mapping[str, pd.Series]
 
 
 def charged_lines(candidates: pd.DataFrame, schedules: Mapping[str, FeeSchedule]) -> Charged:
@@ -61,16 +63,17 @@ def charged_lines(candidates: pd.DataFrame, schedules: Mapping[str, FeeSchedule]
     entry[stated], origin[stated] = len(lines) + back, _STATED
     lines += [(schedules[markets[pair // PPM]], flat_line("stated", int(pair % PPM))) for pair in pairs.tolist()]
 
-    words = np.array([*ORIGINS, None], dtype=object)
-    notes = np.array([*((line.unknown or None) for _, line in lines), None], dtype=object)
-    ids = np.array([*(schedules[m].id if m in schedules else None for m in markets), None], dtype=object)
+    notes = [*(line.unknown for _, line in lines), None]
+    ids = [*(schedules[m].id if m in schedules else None for m in markets), None]
     return Charged(
         fees=fee_table(lines or [(_NONE, flat_line("none", 0))]),
         entry=np.where(known, entry, 0),
         known=known,
-        origin=words[np.where(known, origin, -1)],
-        note=notes[np.where(known & (origin == _UNCERTAIN), entry, -1)],
-        schedule=ids[market],
+        words={
+            "fee_schedule": word_series(ids, np.where(market < 0, len(ids) - 1, market)),
+            "fee_origin": word_series([*ORIGINS, None], np.where(known, origin, len(ORIGINS))),
+            "fee_note": word_series(notes, np.where(known & (origin == _UNCERTAIN), entry, len(notes) - 1)),
+        },
     )
 
 

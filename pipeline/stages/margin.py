@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.fees import FeeSchedule, FeeTable
-from pipeline.frames import flag, real, real_series, whole, whole_series
+from pipeline.frames import flag, real, real_series, whole, whole_series, word_series
 from pipeline.fulfilment import FbaCard
 from pipeline.plan import Plan
 from pipeline.stages.amazon_fulfilment import advice, amazon_fulfilment, fba_order
@@ -24,7 +24,7 @@ from pipeline.stages.offer_costs import Rates
 from pipeline.stages.over_time import held_share, profit_spread
 from pipeline.stages.prices import NAMES, Prices
 from pipeline.stages.purchase import in_currency, max_purchase, sourcing_profit
-from pipeline.stages.solving import max_landed_cost, smallest_price
+from pipeline.stages.solving import max_landed_cost, smallest_price, surely_holds_from
 
 
 @dataclass(frozen=True)
@@ -90,18 +90,15 @@ def unit_economics(candidates: pd.DataFrame, prices: Prices, plan: Plan, tariff:
 
     now = cost_lines(price, terms, charge.fees)
     columns = _lines_now(now, price, orders) | _at_gate(gate, orders)
-    columns |= _over_time(prices, candidates, orders)
-    columns |= _solved_prices(orders)
+    wanted, solved = _solved_prices(orders)
+    columns |= solved | _over_time(prices, candidates, orders, wanted)
     columns |= _solved_costs(gate, candidates, orders, plan, tariff)
     fba_fee, has_fba_fee, fulfilled = amazon_fulfilment(candidates, price, tariff.cards)
     columns |= fulfilled
     fba_net, has_fba = fba_order(price, now, terms, fba_fee + money.fba_inbound), earned & has_fba_fee
     columns["fba_net_profit_cents"] = whole_series(fba_net, has_fba)
     columns["fulfilment_advice"] = advice(candidates, fba_net, has_fba, money.least_profit, plan.rules.fba_units_month)
-    string = candidates["currency"].dtype
-    columns["fee_schedule"] = pd.Series(charge.schedule, dtype=string)
-    columns["fee_origin"] = pd.Series(charge.origin, dtype=string)
-    columns["fee_note"] = pd.Series(charge.note, dtype=string)
+    columns |= charge.words
     columns["has_money_plan"] = pd.Series(money.known, dtype="boolean")
     columns["is_profit_known"] = pd.Series(earned, dtype="boolean")
     return pd.DataFrame(columns).set_index(candidates.index)
@@ -143,10 +140,11 @@ def _at_gate(gate: np.ndarray, orders: _Orders) -> dict[str, pd.Series]:
     return columns | {"gate_net_profit_cents": whole_series(lines.net, orders.earned)}
 
 
-def _over_time(prices: Prices, candidates: pd.DataFrame, orders: _Orders) -> dict[str, pd.Series]:
+def _over_time(prices: Prices, candidates: pd.DataFrame, orders: _Orders, wanted: np.ndarray) -> dict[str, pd.Series]:
     columns = {}
+    sure = surely_holds_from(wanted, orders.terms, orders.fees, orders.limits.target)
     for name, atoms in (("margin_held_share", prices.facts), ("margin_hold_probability", prices.forecast)):
-        share = held_share(atoms, orders.terms, orders.fees, orders.limits.target)
+        share = held_share(atoms, orders.terms, orders.fees, orders.limits.target, (wanted, sure))
         columns[name] = real_series(np.where(orders.earned, share, np.nan))
     rows, terms = orders.known()
     forecast = np.column_stack([whole(prices.frame, f"price_forecast_{name}_cents")[0] for name in NAMES])
@@ -157,8 +155,8 @@ def _over_time(prices: Prices, candidates: pd.DataFrame, orders: _Orders) -> dic
     return columns
 
 
-def _solved_prices(orders: _Orders) -> dict[str, pd.Series]:
-    """The smallest price that breaks even, and the smallest at which the margin target holds."""
+def _solved_prices(orders: _Orders) -> tuple[np.ndarray, dict[str, pd.Series]]:
+    """The smallest price at which the margin target holds (0: none, n rows); that and the break-even price as columns."""
     rows, terms = orders.known()
     target = Target(orders.limits.target.share_ppm, orders.limits.target.least[rows])
     even = smallest_price(terms, orders.fees, Target(0, np.zeros(len(rows), dtype=np.int64)))
@@ -169,13 +167,13 @@ def _solved_prices(orders: _Orders) -> dict[str, pd.Series]:
     for name, found in (("break_even_price_cents", even), ("target_price_cents", wanted)):
         placed = _placed(found, rows, len(orders.earned))
         columns[name] = whole_series(placed, placed > 0)
-    return columns
+    return placed, columns
 
 
 def _solved_costs(gate: np.ndarray, candidates: pd.DataFrame, orders: _Orders, plan: Plan, tariff: Tariff) -> dict[str, pd.Series]:
     ceiling = max_landed_cost(gate, orders.terms, orders.fees, orders.limits)
     most = max_purchase(ceiling, orders.solvable, candidates, orders.terms.label, plan)
-    yuan = pd.Series(np.full(len(candidates), "CNY"), dtype=candidates["currency"].dtype)
+    yuan = word_series(["CNY"], np.zeros(len(candidates), dtype=np.int64))
     columns = {
         "max_landed_cost_cents": whole_series(ceiling, orders.solvable),
         "max_purchase_cost_cents": whole_series(most, orders.solvable),

@@ -246,14 +246,16 @@ def label_costs(products: pd.DataFrame, plan: Plan, digits: Mapping[str, int]) -
     Returns (minor units, mask of the known or assumable, mask of those that are a carrier's price, mask of those too heavy to assume
     without a look).
     """
-    currency, weight = text(products, "currency"), real(products, "package_weight_g")
+    codes, names = pd.factorize(products["currency"])
+    weight = real(products, "package_weight_g")
     sides = [real(products, f"package_{side}_mm") for side in ("length", "width", "height")]
     n = len(products)
     cost, known, carrier, heavy = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
-    for code, money in plan.money.items():
-        here = currency == code
-        if not here.any():
+    for place, code in enumerate(names):
+        money = plan.money.get(code)
+        if money is None:
             continue
+        here = codes == place
         scale = 10 ** digits.get(code, 2)
         charged = _charged_weight(weight[here], [side[here] for side in sides], money)
         by_table = _by_table(charged, money)

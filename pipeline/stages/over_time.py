@@ -10,17 +10,24 @@ from pipeline.fees import FeeTable
 from pipeline.stages.economics import Target, Terms, cost_lines
 from pipeline.stages.prices import LEVELS, NAMES, Atoms
 from pipeline.stages.rate_points import POSTERIOR_POINTS, rate_points
+from pipeline.stages.solving import PRICE_CEILING
 
 _ATOMS = 1 << 16  # prices at a time, so that a block's columns stay in the cache
 _ROWS = 2048  # candidates at a time: 361 pairs of price and rate each
 _EXACT = 1 << 22  # minor units up to which single precision holds a profit to half a minor unit
 
 
-def held_share(atoms: Atoms, terms: Terms, fees: FeeTable, target: Target) -> np.ndarray:
-    """Share of each candidate's weight on prices at which the target holds; NaN for a candidate without prices."""
-    held = np.zeros(len(atoms.row), dtype=bool)
-    for start in range(0, len(atoms.row), _ATOMS):
-        part = slice(start, start + _ATOMS)
+def held_share(atoms: Atoms, terms: Terms, fees: FeeTable, target: Target, between: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Share of each candidate's weight on prices at which the target holds; NaN for a candidate without prices.
+
+    `between` are, per candidate, the smallest price at which it holds (0: none up to PRICE_CEILING) and one from which on it surely does:
+    only prices between the two, and those above the ceiling, are worked out.
+    """
+    smallest, sure = (bound[atoms.row] for bound in between)
+    held = (atoms.cents >= sure) & (smallest > 0)
+    open_prices = np.flatnonzero((atoms.cents >= smallest) & ((smallest > 0) | (atoms.cents > PRICE_CEILING)) & ~held)
+    for start in range(0, len(open_prices), _ATOMS):
+        part = open_prices[start : start + _ATOMS]
         rows, price = atoms.row[part], atoms.cents[part]
         held[part] = target.holds(price, cost_lines(price, terms.take(rows), fees).net, rows)
     return atoms.share(held, len(terms.landed))
