@@ -94,11 +94,12 @@ def pack_texts(ids: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, dict[int, s
     buffer = np.concatenate([text, np.zeros(PAD, np.uint8)])
     keys, exact = pack(loader(buffer), offsets[:-1] - offsets[0], np.diff(offsets))
     wide: dict[int, str] = {}
-    for row in np.flatnonzero(~exact).tolist():
-        name = array[row].as_py()
-        keys[row] = key = wide_key(name)
-        if wide.setdefault(key, name) != name:
-            raise AssertionError(f"two product ids share the key {key:x}")
+    rest = np.flatnonzero(~exact)
+    coded = array.take(pa.array(rest)).dictionary_encode()
+    for name in coded.dictionary.to_pylist():
+        if wide.setdefault(wide_key(name), name) != name:
+            raise AssertionError(f"two product ids share the key {wide_key(name):x}")
+    keys[rest] = np.array(list(wide), np.uint64)[coded.indices.to_numpy()]
     return keys, wide
 
 

@@ -23,6 +23,7 @@ from pipeline.errors import DoubtError, DumpError
 from pipeline.fees import parse_schedules
 from pipeline.frames import to_arrow, to_frame
 from pipeline.ingest.containers import ENDINGS
+from pipeline.ingest.dump import ReadContext
 from pipeline.inputs import Inputs, find_dump, gather, run_id, versions
 from pipeline.keep import PARCELS, Told, keep_week
 from pipeline.log import SILENT, Log
@@ -143,7 +144,7 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
     workers = options.workers if options.workers is not None else (1 if text < _SERIAL_BYTES else engine.processors())
     with engine.executor(workers) as pool:
         say(f"reading {len(inputs.files)} files, {size / 1e6:,.0f} MB")
-        reads = _read(pool, inputs, plan, work, buckets)
+        reads = _read(pool, inputs, _read_tasks(inputs, read_context(plan), work, buckets, workers))
         clock.lap("read")
         gathered = _gather_facts(reads, inputs, work, buckets)
         clock.lap("match")
@@ -223,10 +224,20 @@ class _Clock:
         }
 
 
-def _read(pool: Executor, inputs: Inputs, plan: Plan, work: Path, buckets: int) -> list[ReadAnswer]:
-    context = read_context(plan)
+def _read_tasks(inputs: Inputs, context: ReadContext, work: Path, buckets: int, workers: int) -> list[ReadTask]:
+    """A task for each file; a file that is most of the dump gets as many threads as there are workers, who would else wait for it."""
     files = [*inputs.files, *([inputs.seller_file] if inputs.seller_file else [])]
-    answers = engine.run_all(pool, read_task, [ReadTask(file, place, context, work, buckets) for place, file in enumerate(files)])
+    most = max(_SERIAL_BYTES, sum(size for size, _ in inputs.digests.values()) // 2)
+    tasks = []
+    for place, file in enumerate(files):
+        threads = workers if inputs.digests[file.name][0] >= most else 1
+        tasks.append(ReadTask(file, place, context, work, buckets, threads))
+    return tasks
+
+
+def _read(pool: Executor, inputs: Inputs, tasks: Sequence[ReadTask]) -> list[ReadAnswer]:
+    answers = engine.run_all(pool, read_task, tasks)
+    files = [task.file for task in tasks]
     for file, answer in zip(files, answers, strict=True):
         if inputs.digests[file.name] != (answer.report.size, answer.report.sha256):
             raise DumpError(f"{file.name}: changed while it was read; wait for the upload to finish, then run again")

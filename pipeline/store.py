@@ -15,10 +15,12 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -101,19 +103,29 @@ class ParquetSink:
 
 
 def write_spill(path: Path, table: pa.Table, buckets: int) -> None:
-    """Keep rows until their bucket is decided: sorted by bucket (column `bucket`, int32), one row group each, bucket b = group b."""
-    ordered = table.sort_by([("bucket", "ascending")]) if buckets > 1 else table
-    counts = [0] * buckets
-    if buckets > 1:
-        for entry in ordered.group_by("bucket").aggregate([("bucket", "count")]).to_pylist():
-            counts[entry["bucket"]] = entry["bucket_count"]
-    else:
-        counts = [ordered.num_rows]
-    with written(path), pq.ParquetWriter(path, ordered.schema, compression="lz4") as writer:
-        start = 0
-        for count in counts:
-            writer.write_table(ordered.slice(start, count), row_group_size=max(count, 1))
-            start += count
+    """Keep rows until their bucket is decided: bucket b (column `bucket`, int64) is row group b, its rows in the order they came.
+
+    Coded text comes back as text. There are no statistics: a spill is read by row group.
+    """
+    groups: list[list[pa.Table]] = [[] for _ in range(buckets)]
+    # Chunk by chunk, while its columns are still in the processor's cache.
+    for batch in map(pa.Table.from_batches, ([batch] for batch in table.to_batches())):
+        if buckets == 1:
+            groups[0].append(batch)
+            continue
+        places = batch["bucket"].combine_chunks().to_numpy()
+        ordered = batch.take(pa.array(np.argsort(places, kind="stable")))
+        bounds = np.concatenate([[0], np.cumsum(np.bincount(places, minlength=buckets))])
+        for bucket, (begin, end) in enumerate(pairwise(bounds.tolist())):
+            if end > begin:
+                groups[bucket].append(ordered.slice(begin, end - begin))
+    coded = [entry.name for entry in table.schema if pa.types.is_dictionary(entry.type)]
+    # Rows fresh from a file are read once and thrown away: to pack them costs more than to write them.
+    fresh: dict[str, Any] = {"use_dictionary": coded, "compression": "none", "write_statistics": False, "store_schema": False}
+    with written(path), pq.ParquetWriter(path, table.schema, **(fresh if coded else {"compression": "lz4"})) as writer:
+        for group in groups:
+            rows = pa.concat_tables(group).unify_dictionaries() if group else table.schema.empty_table()
+            writer.write_table(rows, row_group_size=max(rows.num_rows, 1))
 
 
 def read_spill(path: Path, bucket: int) -> pa.Table:

@@ -15,6 +15,8 @@ WHOLE = pa.int64()
 REAL = pa.float64()
 FLAG = pa.bool_()
 DATE = pa.date32()
+# Text whose distinct values are kept once; only between a file and its spill.
+CODED = pa.dictionary(pa.int32(), pa.string())
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from pipeline.customs import imports_in_force, parse_imports
 from pipeline.fees import parse_schedules
 from pipeline.frames import to_arrow, to_frame
 from pipeline.fulfilment import cards_in_force, parse_cards
+from pipeline.ingest.ahead import ahead
 from pipeline.ingest.dump import DumpFile, FileReport, ReadContext, read_file
 from pipeline.ingest.sources import Source, load_sources
 from pipeline.models import NO_MODELS, FittedModels
@@ -43,19 +44,14 @@ from pipeline.week import Bucket, PriceFile, WeekFacts, decide
 # Tables whose rows belong to one product and are worked on bucket by bucket; the others are small or looked up across products.
 OFFER_KEY = ("supplier_id", "product_id", "supplier_sku", "gtin")
 BUCKETED = ("candidates", "orders", "returns")
-_SPILL_ROWS = 400_000
+_SPILL_BYTES = 64 << 20  # of typed rows; bytes and not rows, since a title may be long
 _SPILL_PRICES = 2_000_000
+_PRICES = schema(PRICE_HISTORY)
 
 
 def product_hash(products: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """The 32-bit hash of each product id (int64): the same on every machine and in every release."""
-    encoded = products.dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.unify_dictionaries().combine_chunks()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], pa.string()).dictionary_encode()
-    hashes = keys.key_hash(keys.pack_texts(encoded.dictionary)[0])
-    return hashes[np.asarray(encoded.indices)] if len(hashes) else np.zeros(0, dtype=np.int64)
+    return keys.key_hash(keys.pack_texts(products)[0])
 
 
 def with_bucket(table: pa.Table, buckets: int, *, by: tuple[str, ...] = ("product_id",)) -> pa.Table:
@@ -74,6 +70,7 @@ class ReadTask:
     context: ReadContext
     work: Path
     buckets: int
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -110,31 +107,11 @@ def sources() -> tuple[Source, ...]:
 
 def read_task(task: ReadTask) -> ReadAnswer:
     """Read one file strictly, spill its typed rows, and hand back its ledger."""
-    reading = read_file(task.file, sources(), task.context)
-    spills: list[tuple[str, Path]] = []
-    pending: dict[str, list[pa.Table]] = {}
-
-    def flush(name: str) -> None:
-        table = pa.concat_tables(pending.pop(name))
-        path = task.work / f"{name}-{task.place:05d}-{len(spills):05d}.parquet"
-        if name in BUCKETED:
-            store.write_spill(path, with_bucket(table, task.buckets), task.buckets)
-        elif name == "offers":  # equal offers meet in one bucket, though their product is not known yet
-            store.write_spill(path, with_bucket(table, task.buckets, by=OFFER_KEY), task.buckets)
-        else:
-            store.write_spill(path, table, 1)
-        spills.append((name, path))
-
+    reading = read_file(task.file, sources(), task.context, task.threads)
     prices = _PriceSpills(task)
-    for name, table in reading.tables():
-        if name == "price_history":
-            prices.add(table)
-        elif table.num_rows:
-            pending.setdefault(name, []).append(table)
-            if sum(part.num_rows for part in pending[name]) >= _SPILL_ROWS:
-                flush(name)
-    for name in list(pending):
-        flush(name)
+    spills = []
+    for _, spill in ahead(functools.partial(_spill, task), enumerate(_batches(reading.chunks(), prices)), min(task.threads, 2) - 1):
+        spills.append(spill())
     reading.report.check_ledger()
     return ReadAnswer(reading.report, (*spills, *prices.close()))
 
@@ -175,6 +152,30 @@ class _PriceSpills:
             write_ids(path, self._wide)
             self._spills.append(("price_ids", path))
         return self._spills
+
+
+def _batches(chunks: Iterable[tuple[str, pa.Table]], prices: _PriceSpills) -> Iterator[tuple[str, list[pa.Table]]]:
+    """Chunks of one table, put together until they are worth a spill; prices go their own way."""
+    pending: dict[str, list[pa.Table]] = {}
+    for name, table in chunks:
+        if name == "price_history":
+            prices.add(table.select(_PRICES.names).cast(_PRICES))
+            continue
+        pending.setdefault(name, []).append(table)
+        if sum(part.nbytes for part in pending[name]) >= _SPILL_BYTES:
+            yield name, pending.pop(name)
+    yield from pending.items()
+
+
+def _spill(task: ReadTask, batch: tuple[int, tuple[str, list[pa.Table]]]) -> tuple[str, Path]:
+    number, (name, parts) = batch
+    path = task.work / f"{name}-{task.place:05d}-{number:05d}.parquet"
+    # Equal offers meet in one bucket, though their product is not known yet.
+    by = ("product_id",) if name in BUCKETED else OFFER_KEY if name == "offers" else ()
+    if by:
+        parts = [with_bucket(part, task.buckets, by=by) for part in parts]
+    store.write_spill(path, pa.concat_tables(parts), task.buckets if by else 1)
+    return name, path
 
 
 @dataclass(frozen=True)

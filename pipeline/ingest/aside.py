@@ -18,8 +18,8 @@ _RAW_BYTES = 8 << 10
 class Aside:
     """Lines of one block that are set aside."""
 
-    def __init__(self, lines: Lines, report: FileReport, personal: frozenset[int]) -> None:
-        self._lines, self._report, self._personal = lines, report, personal
+    def __init__(self, lines: Lines, counts: FileReport, personal: frozenset[int]) -> None:
+        self._lines, self.counts, self._personal = lines, counts, personal
         self._rows: list[tuple[int, int, str | None, str, str, str]] = []
 
     @property
@@ -31,15 +31,15 @@ class Aside:
         block = self._lines.block
         raw = record if record is not None else self._lines.record(line)
         parses = bool(fault.column) or fault.kind == "second_header"
-        text = mask(raw, self._personal, self._report.separator, parses)
+        text = mask(raw, self._personal, self.counts.separator, parses)
         self._rows.append((block.first_line + line, int(block.starts[line]), fault.column or None, fault.kind, fault.message, text))
-        counts = self._report.set_aside
+        counts = self.counts.set_aside
         counts[fault.kind] = counts.get(fault.kind, 0) + 1
 
     def table(self) -> pa.Table:
         """The lines in the schema of `tables.SET_ASIDE`."""
         line, offset, column, kind, message, raw = zip(*self._rows, strict=True)
-        file = [self._report.file] * len(line)
+        file = [self.counts.file] * len(line)
         values = [file, line, offset, column, kind, message, raw]
         schema = tables.schema(tables.SET_ASIDE)
         arrays = [pa.array(list(part), entry.type) for part, entry in zip(values, schema, strict=True)]

@@ -18,6 +18,7 @@ BLOCK_BYTES = 16 << 20
 LONGEST_LINE = 64 << 20
 # UTF-16 is decoded in one piece: a spreadsheet writes it, and no spreadsheet holds more than 1,048,576 rows.
 LONGEST_UTF16 = 1 << 30
+_LOOK_BACK = 8  # lines
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 
@@ -61,8 +62,13 @@ class Block:
         """The lines before one, and the rest."""
         at = int(self.ends[line - 1]) + 1 if line else 0
         broken = (None, None) if self.broken is None else (self.broken[:line], self.broken[line:])
-        front = Block(self.data[:at], self.first_line, self.starts[:line], self.ends[:line], broken[0], False)
-        rest = Block(self.data[at:], self.first_line + line, self.starts[line:], self.ends[line:] - at, broken[1], self.is_open)
+        faults = (
+            {place: kind for place, kind in self.faults.items() if place < line},
+            {place - line: kind for place, kind in self.faults.items() if place >= line},
+        )
+        front = Block(self.data[:at], self.first_line, self.starts[:line], self.ends[:line], broken[0], False, faults[0])
+        ends = self.ends[line:] - at
+        rest = Block(self.data[at:], self.first_line + line, self.starts[line:], ends, broken[1], self.is_open, faults[1])
         return front, rest
 
     def before(self, later: Block) -> Block:
@@ -71,7 +77,8 @@ class Block:
         broken = None if self.broken is None and later.broken is None else np.concatenate(marks)
         ends = np.concatenate([self.ends, later.ends + len(self.data)])
         starts = np.concatenate([self.starts, later.starts])
-        return Block(self.data + later.data, self.first_line, starts, ends, broken, later.is_open)
+        faults = {**self.faults, **{place + self.ends.size: kind for place, kind in later.faults.items()}}
+        return Block(self.data + later.data, self.first_line, starts, ends, broken, later.is_open, faults)
 
 
 def open_file(path: Path, name: str = "", head_bytes: int = 1 << 20) -> Opening:
@@ -222,20 +229,34 @@ def _raw_blocks(path: Path, opening: Opening, digest: Digest | None, skip: int, 
         waiting, offset = 0, skip
         for piece in _read(stream, skip):
             chunk = piece.replace(b"\r", b"\n") if opening.is_cr else piece
-            cut = chunk.rfind(b"\n") + 1
+            cut = _record_end(chunk)
             if not cut:
                 rest.append(chunk)
                 waiting += len(chunk)
                 if waiting > LONGEST_LINE:
                     raise DumpError(f"{name}: a line of more than 64 MB; is this a text file with one record a line?")
                 continue
-            data = b"".join([*rest, chunk[:cut]])
+            data = b"".join([*rest, memoryview(chunk)[:cut]])
             rest, waiting = [chunk[cut:]], len(chunk) - cut
             yield data, offset, False
             offset += len(data)
         tail = b"".join(rest)
         if tail:
-            yield tail + b"\n", offset, True
+            is_open = not tail.endswith(b"\n")
+            yield tail + b"\n" * is_open, offset, is_open
+
+
+def _record_end(chunk: bytes) -> int:
+    """Behind the last line end at which all quotes are likely closed; a good guess spares work, a wrong one costs nothing else."""
+    last = cut = chunk.rfind(b"\n") + 1
+    opened = chunk.count(b'"', 0, cut) % 2
+    for _ in range(_LOOK_BACK):
+        if not opened or cut <= 0:
+            return cut if cut > 0 else last
+        before = chunk.rfind(b"\n", 0, cut - 1) + 1
+        opened = (opened + chunk.count(b'"', before, cut)) % 2
+        cut = before
+    return cut if not opened and cut else last
 
 
 def _read(stream: Text, skip: int, limit: int | None = None) -> Iterator[bytes]:

@@ -27,6 +27,16 @@ class Cells:
         """Something known per distinct value, for every row."""
         return array if self.index is None else array.take(self.index)
 
+    def coded(self, array: pa.Array) -> pa.Array:
+        """The same as distinct values and their places, when this column is kept so."""
+        if self.index is None:
+            return array.dictionary_encode()
+        index = self.index
+        if array.null_count:
+            index = pa.array(index.to_numpy(), mask=array.is_null().to_numpy(zero_copy_only=False)[index.to_numpy()])
+            array = pc.fill_null(array, "")  # distinct values with a null among them cannot be put together with others
+        return pa.DictionaryArray.from_arrays(index, array)
+
     def spread_mask(self, mask: np.ndarray) -> np.ndarray:
         """The same for a numpy array."""
         return mask if self.index is None else mask[self.index.to_numpy()]
@@ -35,12 +45,7 @@ class Cells:
         """The same column with every value once."""
         if self.index is not None:
             return self
-        coded = self.values.dictionary_encode()
-        if coded.indices.null_count:
-            # A null row needs a distinct value of its own to point to.
-            values = pa.concat_arrays([coded.dictionary, pa.nulls(1, coded.dictionary.type)])
-            return Cells(values, pc.fill_null(coded.indices, len(coded.dictionary)))
-        return Cells(coded.dictionary, coded.indices)
+        return _coded(self.values.dictionary_encode())
 
     def rows(self) -> pa.Array:
         """The text of every row."""
@@ -52,9 +57,15 @@ def column_cells(column: pa.ChunkedArray) -> Cells:
     array = column.combine_chunks()
     if isinstance(array, pa.ChunkedArray):  # combine_chunks of no chunk, or of more than 2 GB of text
         array = pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
-    if isinstance(array, pa.DictionaryArray):
-        return Cells(array.dictionary, array.indices)
-    return Cells(array)
+    return _coded(array) if isinstance(array, pa.DictionaryArray) else Cells(array)
+
+
+def _coded(coded: pa.DictionaryArray) -> Cells:
+    if not coded.indices.null_count:
+        return Cells(coded.dictionary, coded.indices)
+    # A null row needs a distinct value of its own to point to.
+    values = pa.concat_arrays([coded.dictionary, pa.nulls(1, coded.dictionary.type)])
+    return Cells(values, pc.fill_null(coded.indices, len(coded.dictionary)))
 
 
 def raw_parts(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
@@ -64,6 +75,12 @@ def raw_parts(array: pa.Array) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(len(array) + 1, np.int32), np.zeros(0, np.uint8)
     places = np.frombuffer(offsets, np.int32)[array.offset : array.offset + len(array) + 1]
     return places, np.frombuffer(data, np.uint8) if data is not None else np.zeros(0, np.uint8)
+
+
+def raw_bytes(array: pa.Array) -> np.ndarray:
+    """The bytes of all cells, one after another; a null cell may have some too."""
+    offsets, data = raw_parts(array)
+    return data[int(offsets[0]) : int(offsets[-1])]
 
 
 def trim(array: pa.Array) -> pa.Array:
@@ -79,6 +96,8 @@ def trim(array: pa.Array) -> pa.Array:
 def drop_missing(array: pa.Array, tokens: tuple[str, ...]) -> pa.Array:
     """Empty cells, and cells that hold one of the tokens, as null."""
     filled = np.diff(raw_parts(array)[0]) > 0
+    if not tokens and array.null_count == filled.size - np.count_nonzero(filled):
+        return array
     if tokens:
         filled &= ~pc.fill_null(pc.is_in(array, value_set=pa.array(list(tokens), pa.string())), False).to_numpy(zero_copy_only=False)
     if array.null_count:
@@ -93,7 +112,7 @@ def drop_missing(array: pa.Array, tokens: tuple[str, ...]) -> pa.Array:
 
 
 def clean(cells: Cells, tokens: tuple[str, ...]) -> Cells:
-    """A column trimmed, with its missing cells null."""
+    """A column trimmed, with its missing cells (empty, or one of the tokens) null."""
     return Cells(drop_missing(trim(cells.values), tokens), cells.index)
 
 

@@ -18,21 +18,29 @@ from pipeline.ingest.files import path_values
 from pipeline.ingest.history import WANTED as HISTORY_WANTED
 from pipeline.ingest.history import on_day, path_day, read_steps, step_places
 from pipeline.ingest.money import NAMES, minor_units, parse_money
-from pipeline.ingest.numbers import NumberForm
+from pipeline.ingest.numbers import NumberForm, is_plain_text
 from pipeline.ingest.places import Places, ReadContext
 from pipeline.ingest.recognise import Match
 from pipeline.ingest.sources import TEXT_KINDS, ColumnRule, target
 from pipeline.ingest.values import WANTED, parse
 
-_AS_TEXT = frozenset({"text", "id", "path", "gtins", "key"})
+# Few distinct values in any file: each is read once.
+_CODED = frozenset({"marketplace", "currency", "flag", "choice", "date", "timestamp", "range_low", "range_high"})
+_NUMBERS = frozenset({"money", "cost", "count", "quantity", "real", "fraction", "weight_g", "length_mm"})
+_DIGITS = frozenset("0123456789.")
+# Text that may repeat from row to row; whether it does, the first rows of the file tell.
+_MAY_REPEAT = frozenset({"text", "path"})
+_REPEATS = 4  # rows for each distinct value, at least
 # Without a marketplace such a row serves every marketplace of its product.
 _ANY_MARKET = frozenset({"offers", "matches"})
 
 
 @dataclass(frozen=True)
 class _Money:
+    """Amounts, the currency that each cell names (-1: none; None: not one of them names any), and where there is none."""
+
     amounts: np.ndarray
-    named: np.ndarray
+    named: np.ndarray | None
     null: np.ndarray
 
 
@@ -56,6 +64,8 @@ class Converter:
         self.file_currency = -1
         self.steps = step_places(match)
         self.day = self._path_day()
+        # Fields of text that come out as distinct values and their places.
+        self.coded = {name for name in match.columns if self.source.columns[name].kind == "choice"}
         self._refuse_currencies()
 
     def _path_day(self) -> date | None:
@@ -80,16 +90,21 @@ class Converter:
             raise DumpError(f"{self.file}: no column says the currency; declare `currency` for {self.source.name} in the plan")
 
     def types(self) -> dict[int, pa.DataType]:
-        """Which header positions are read, and how: distinct values once, except text that hardly repeats."""
+        """Which header positions are read, and how: as distinct values and their places, or as text."""
         types: dict[int, pa.DataType] = {}
         for name, places in self.match.columns.items():
-            rule = self.source.columns[name]
+            is_coded = len(places) == 1 and (self.source.columns[name].kind in _CODED or name in self.coded)
             for place in places:
-                if rule.kind in _AS_TEXT or len(places) > 1:
-                    types[place] = pa.string()
-                else:
-                    types.setdefault(place, pa.dictionary(pa.int32(), pa.string()))
-        return types | {place: pa.string() for place, _ in self.steps}
+                types.setdefault(place, tables.CODED if is_coded else tables.TEXT)
+        return types | {place: tables.TEXT for place, _ in self.steps}
+
+    def learn(self, table: pa.Table) -> None:
+        """See in a file's first rows which fields of text repeat; that makes the rest quicker, never different."""
+        for name, places in self.match.columns.items():
+            if len(places) == 1 and self.source.columns[name].kind in _MAY_REPEAT:
+                column = table[f"c{places[0]}"]
+                if pc.count_distinct(column, mode="all").as_py() * _REPEATS <= table.num_rows:
+                    self.coded.add(name)
 
     def convert(self, table: pa.Table) -> Chunk:
         """Parse every mapped column of a table of text (columns named `c0`, `c1` ... by header position)."""
@@ -113,7 +128,7 @@ class Converter:
     def _header_again(self, raw: dict[int, Cells], rows: int) -> np.ndarray:
         again = np.ones(rows, bool)
         for place, cells in raw.items():
-            same = pc.equal(trim(cells.values), self.match.header[place]).to_numpy(zero_copy_only=False)
+            same = pc.fill_null(pc.equal(trim(cells.values), self.match.header[place]), False).to_numpy(zero_copy_only=False)
             again &= cells.spread_mask(same)
             if not again.any():
                 break
@@ -140,7 +155,9 @@ class Converter:
         tokens = self._tokens(rule)
         if len(places) == 1:
             cells = raw[places[0]]
-            return clean(cells if rule.kind in _AS_TEXT else cells.distinct(), tokens), None
+            if rule.kind in _NUMBERS and not any(map(_DIGITS.issuperset, tokens)) and is_plain_text(cells.values):
+                return Cells(drop_missing(cells.values, ()), cells.index), None
+            return clean(cells.distinct() if rule.kind in _CODED else cells, tokens), None
         parts = [clean(raw[place], tokens).rows() for place in places]
         if rule.join:
             filled = [pc.fill_null(part, "") for part in parts]
@@ -155,7 +172,7 @@ class Converter:
             origin[filled_ & ~taken] = number
             taken |= filled_
         merged = Cells(pc.coalesce(*parts))
-        return (merged if rule.kind in _AS_TEXT else merged.distinct()), origin
+        return (merged.distinct() if rule.kind in _CODED else merged), origin
 
     # -- columns -------------------------------------------------------------------------------------------------------
 
@@ -171,11 +188,13 @@ class Converter:
             null = cells.values.is_null().to_numpy(zero_copy_only=False)
             fits = fits & self._amount_fits(amounts, null, rule)
             hidden = null | ~fits | ((amounts == 0) & (rule.zero == "missing"))
-            money[name] = _Money(*(cells.spread_mask(part) for part in (amounts, named, hidden)))
-            chunk.named |= set(np.unique(named[~null & fits]).tolist())
+            has_named = bool((named >= 0).any())
+            money[name] = _Money(cells.spread_mask(amounts), cells.spread_mask(named) if has_named else None, cells.spread_mask(hidden))
+            if has_named:
+                chunk.named |= set(np.unique(named[~null & fits]).tolist())
         else:
             array, fits = parse(cells.values, rule, self.form)
-            chunk.columns[self.targets[name]] = cells.spread(array)
+            chunk.columns[self.targets[name]] = cells.coded(array) if name in self.coded else cells.spread(array)
         if not fits.all():
             hint = self._hint(rule, cells.values.filter(pa.array(~fits)))
             self._misfits(name, cells.spread_mask(~fits), origin, chunk, hint)
@@ -214,6 +233,7 @@ class Converter:
         chunk.softened[header] = chunk.softened.get(header, 0) + int(wrong.sum())
         if column in chunk.columns:
             array = chunk.columns[column]
+            array = array.dictionary_decode() if name in self.coded else array
             chunk.columns[column] = pc.if_else(pa.array(wrong), pa.scalar(None, array.type), array)
 
     @staticmethod
@@ -283,16 +303,19 @@ class Converter:
         codes = self._codes_of("currency", raw, chunk) if self.has_currency else None
         currency = np.full(chunk.rows, -1, np.int32) if codes is None else codes
         for part in money.values():
-            exact = np.where(part.null, -1, self.places.exact[part.named])
-            currency = np.where(currency >= 0, currency, exact)
+            if part.named is not None:
+                exact = np.where(part.null, -1, self.places.exact[part.named])
+                currency = np.where(currency >= 0, currency, exact)
         currency = np.where(currency >= 0, currency, fallback)
         return np.where(currency >= 0, currency, self.file_currency)
 
     def _minor(self, name: str, part: _Money, currency: np.ndarray, chunk: Chunk) -> None:
         rule, header = self.source.columns[name], self._header(name)
-        named = np.where(part.named >= 0, part.named, NAMES.index(self.match.currencies[name]) if name in self.match.currencies else -1)
-        apart = ~part.null & (named >= 0) & ~self.places.allowed[named, currency]
-        chunk.fail(apart, Fault(header, "currency", "money in the currency of its row"))
+        stated = NAMES.index(self.match.currencies[name]) if name in self.match.currencies else -1
+        if part.named is not None or stated >= 0:
+            named = np.full(chunk.rows, stated) if part.named is None else np.where(part.named >= 0, part.named, stated)
+            apart = ~part.null & (named >= 0) & ~self.places.allowed[named, currency]
+            chunk.fail(apart, Fault(header, "currency", "money in the currency of its row"))
         if rule.kind == "cost":
             amounts, null = part.amounts, part.null
         else:

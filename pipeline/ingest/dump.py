@@ -24,19 +24,19 @@ __all__ = [
 ]  # fmt: skip
 
 
-def read_file(file: DumpFile, sources: Sequence[Source], context: ReadContext) -> FileReading | LeftOutReading:
-    """Open a file and recognise it.
+def read_file(file: DumpFile, sources: Sequence[Source], context: ReadContext, threads: int = 1) -> FileReading | LeftOutReading:
+    """Open a file and recognise it; `threads` will work on its blocks.
 
     Raises
     ------
     DumpError
         The file is empty, unknown, of an undeclared encoding, or lacks a currency that nothing else says.
     """
-    return _reading(file, read_header(file, sources, context), context)
+    return _reading(file, read_header(file, sources, context), context, threads)
 
 
-def _reading(file: DumpFile, header: Header, context: ReadContext) -> FileReading | LeftOutReading:
-    return LeftOutReading(file, header) if header.match.source.left_out else FileReading(file, header, context)
+def _reading(file: DumpFile, header: Header, context: ReadContext, threads: int = 1) -> FileReading | LeftOutReading:
+    return LeftOutReading(file, header) if header.match.source.left_out else FileReading(file, header, context, threads)
 
 
 def raw_records(file: DumpFile, source: Source, offsets: Sequence[int], context: ReadContext) -> list[str]:

@@ -14,7 +14,7 @@ from pipeline.ingest.sidecars import check_sum
 
 
 class LeftOutReading:
-    """Stands for a `FileReading` where a source says `left_out`; `tables()` gives nothing."""
+    """Stands for a `FileReading` where a source says `left_out`; `tables()` and `chunks()` give nothing."""
 
     def __init__(self, file: DumpFile, header: Header) -> None:
         self.file, self.header, self.source = file, header, header.match.source
@@ -35,3 +35,7 @@ class LeftOutReading:
         report.non_records = {"left_out": header.preamble + lines}
         report.check_ledger()
         yield from ()
+
+    def chunks(self) -> Iterator[tuple[str, pa.Table]]:
+        """The same."""
+        return self.tables()

@@ -18,6 +18,7 @@ JOINED_LINES = 20
 JOINED_BYTES = 64 << 10
 _ROUNDS = 8
 _LF, _CR, _QUOTE = 10, 13, 34
+_MARK = b"\xef\xbb\xbf"
 MESSAGES = {
     "quote": "a quote opens only at the start of a cell and closes only at its end",
     "width": "as many cells as the header has",
@@ -62,6 +63,11 @@ class Lines:
     blank: int
     joined: list[Joined]
     refused: list[tuple[int, str]]
+
+    @property
+    def longest(self) -> int:
+        """Bytes of the block's longest line without its end."""
+        return int(np.diff(self.block.ends, prepend=-1).max(initial=1)) - 1
 
     def record(self, line: int) -> bytes:
         """The bytes of one line of the block, without its end."""
@@ -136,10 +142,10 @@ def _controls(block: Block, bytes_: np.ndarray) -> np.ndarray:
     if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
         returns = np.flatnonzero(bytes_ == _CR)
         found[np.searchsorted(block.ends, returns[bytes_[returns + 1] != _LF])] = True
-    if b"\xef\xbb\xbf" in data:
-        # A mark at a line's start is eaten in silence by every CSV reader; it shows two files pasted together.
-        starts = np.concatenate([[0], block.ends[:-1] + 1])
-        found |= np.array([data.startswith(b"\xef\xbb\xbf", begin) for begin in starts.tolist()])
+    # A mark at a line's start is eaten in silence by every CSV reader; it shows two files pasted together.
+    starts = np.concatenate([np.zeros(1, np.int64), block.ends[:-1] + 1])[: block.ends.size]
+    for line in np.flatnonzero(bytes_[starts] == _MARK[0]).tolist():
+        found[line] |= data.startswith(_MARK, int(starts[line]))
     return found
 
 

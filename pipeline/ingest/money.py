@@ -8,7 +8,7 @@ import unicodedata
 import numpy as np
 import pyarrow as pa
 
-from pipeline.ingest.numbers import NumberForm, plain, scale, to_decimal
+from pipeline.ingest.numbers import NumberForm, fill, plain_scaled, scale, to_decimal
 
 DIGITS = 4
 # Currencies that a header or a cell may name by their ISO code.
@@ -140,23 +140,18 @@ def _one_amount(text: str, form: NumberForm, rounded: bool) -> tuple[int, int] |
 
 def parse_money(values: pa.Array, form: NumberForm, rounded: bool, end: str = "") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Amounts in ten-thousandths (int64), the currency each names (place in `NAMES`, -1 for none), and where they fit."""
-    numbers, fits = plain(values, DIGITS, form)
-    amounts = np.rint(np.where(fits, numbers, 0.0) * 10**DIGITS).astype(np.int64)
+    amounts, fits = plain_scaled(values, DIGITS, form)
     named = np.full(len(values), -1, np.int16)
-    valid = values.is_valid().to_numpy(zero_copy_only=False)
-    fits = fits.copy()
-    for place in np.flatnonzero(valid & ~fits).tolist():
-        money = to_money(values[place].as_py(), form, rounded, end)
-        if money:
-            amounts[place], named[place] = money
-            fits[place] = True
-    return amounts, named, fits | ~valid
+    return amounts, named, fill(values, fits, lambda text: to_money(text, form, rounded, end), amounts, named)
 
 
 def minor_units(amounts: np.ndarray, digits: np.ndarray | int, rounded: bool) -> tuple[np.ndarray, np.ndarray]:
     """Ten-thousandths to minor units of currencies with that many digits (0 to 4), and where nothing was left over."""
     step = 10 ** (DIGITS - np.asarray(digits, np.int64))
-    whole, rest = np.divmod(amounts, step)
+    if step.size and (step == step.flat[0]).all():
+        step = step.flat[:1]  # a division by one number is done without dividing
+    whole = amounts // step
+    rest = amounts - whole * step
     if rounded:
         return whole + (2 * rest >= step), np.ones(amounts.size, bool)
     return whole, rest == 0

@@ -69,14 +69,14 @@ class Places:
         market = np.where(market >= 0, market, self.default)
         return market, np.where(currency >= 0, currency, self.currency_of[market])
 
-    def market_names(self, codes: np.ndarray) -> pa.Array:
-        """Codes to text; -1 is null."""
+    def market_names(self, codes: np.ndarray) -> pa.DictionaryArray:
+        """Codes to coded text; -1 is null."""
         return _names(self.markets, codes)
 
-    def currency_names(self, codes: np.ndarray) -> pa.Array:
-        """Codes to text; -1 is null."""
+    def currency_names(self, codes: np.ndarray) -> pa.DictionaryArray:
+        """Codes to coded text; -1 is null."""
         return _names(self.currencies, codes)
 
 
-def _names(names: list[str], codes: np.ndarray) -> pa.Array:
-    return pa.array(names, pa.string()).take(pa.array(codes, pa.int32(), mask=codes < 0))
+def _names(names: list[str], codes: np.ndarray) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=codes < 0), pa.array(names, pa.string()))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +13,7 @@ from pyarrow import csv as pa_csv
 
 from pipeline import tables
 from pipeline.errors import DumpError
+from pipeline.ingest.ahead import ahead
 from pipeline.ingest.aside import Aside
 from pipeline.ingest.blocks import Block, BlockReader, Start
 from pipeline.ingest.chunk import Chunk, Fault
@@ -29,24 +29,36 @@ from pipeline.ingest.sidecars import check_rows, check_sum
 
 # A file in the right encoding has hardly a damaged line; more than one in 1,000 means that it is in another one.
 _BROKEN_SHARE = 1_000
-_PARSE_BYTES = 2 << 20
+_PARSE_BYTES = 1 << 20
+_LEARN_LINES = 1 << 15
 
 
 @dataclass
 class _Batch:
     """Records of one block with the line (from 0 in the block) on which each begins, and their bytes."""
 
-    text: bytes
     first: np.ndarray
     raw: list[bytes] | None
     lines: Lines
 
 
-class FileReading:
-    """A recognised file; `tables()` reads it once, after that `report` is whole."""
+@dataclass
+class _Part:
+    """What came of one block: typed rows, lines set aside, their counts, and the lines that wait for the next block."""
 
-    def __init__(self, file: DumpFile, header: Header, context: ReadContext) -> None:
-        self.file, self.header, self.context = file, header, context
+    tables: list[tuple[str, pa.Table]]
+    counts: FileReport
+    rest: Block | None
+
+
+class FileReading:
+    """A recognised file; `tables()` or `chunks()` reads it once, after that `report` is whole.
+
+    Blocks are worked on by `threads` threads. Rows, their order and the report do not depend on how many.
+    """
+
+    def __init__(self, file: DumpFile, header: Header, context: ReadContext, threads: int = 1) -> None:
+        self.file, self.header, self.context, self.threads = file, header, context, threads
         self.match, self.source = header.match, header.match.source
         constants = {**self.source.constants, **path_values(self.source.path, file.name)}
         self.converter = Converter(self.match, context, file.name, constants)
@@ -56,7 +68,6 @@ class FileReading:
         }  # fmt: skip
         self.grammar = Grammar(header.separator, len(self.match.header))
         self.schema = tables.schema(tables.DUMP_TABLES[self.source.table])
-        self._softened: Counter[str] = Counter()
         self.report = FileReport(
             file.name, self.source.name, self.source.table, header.encoding, header.separator, header=header.lines,
             blank=header.blank, columns=header.fields(), unused=list(self.match.unused), warnings=list(header.notes),
@@ -64,7 +75,12 @@ class FileReading:
         )  # fmt: skip
 
     def tables(self) -> Iterator[tuple[str, pa.Table]]:
-        """Chunks of the source's table, and of `set_aside`, in the schema of `pipeline.tables`.
+        """Chunks of the source's table, and of `set_aside`, in the schema of `pipeline.tables`; raises as `chunks` does."""
+        for name, chunk in self.chunks():
+            yield name, chunk.cast(self.schema) if name == self.source.table else chunk
+
+    def chunks(self) -> Iterator[tuple[str, pa.Table]]:
+        """The same, but that columns of text may be coded (`tables.CODED`), the same ones in every chunk: what a spill takes as it is.
 
         Raises
         ------
@@ -75,106 +91,121 @@ class FileReading:
             raise self._cut_off()
         if self.source.one_currency and "marketplace" not in self.match.columns:
             self.converter.file_currency = self._named_currency()
+        self.report.lines = self.header.before_records
         reader = self._reader()
+        for part in self._parts(self._learning(reader.blocks())):
+            self.report.add(part.counts)
+            yield from part.tables
+        self._finish(reader)
+
+    # -- blocks --------------------------------------------------------------------------------------------------------
+
+    def _learning(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        for place, block in enumerate(blocks):
+            if place == 0:
+                front, _ = block.cut(min(block.ends.size, _LEARN_LINES))
+                self.converter.learn(self._split(front, True)[2])
+            self.report.lines += block.ends.size
+            yield block
+
+    def _parts(self, blocks: Iterator[Block]) -> Iterator[_Part]:
         rest: Block | None = None
-        total = self.header.before_records
-        for piece in reader.blocks():
-            total += piece.ends.size
-            block = rest.before(piece) if rest else piece
-            rest = yield from self._block(block, False)
+        for block, found in ahead(self._part, blocks, self.threads):
+            # Lines that waited for this block: it is read again with them before it.
+            part = self._part(rest.before(block)) if rest else found()
+            rest = part.rest
+            yield part
         if rest:
-            yield from self._block(rest, True)
-        self._finish(reader, total)
+            yield self._part(rest, True)
 
-    # -- one block -----------------------------------------------------------------------------------------------------
-
-    def _block(self, block: Block, is_last: bool) -> Generator[tuple[str, pa.Table], None, Block | None]:
+    def _part(self, block: Block, is_last: bool = False) -> _Part:
+        """Read one block, without a word to any other: it may be one of several at a time, and in vain."""
         if block.is_open and self.source.file.final_line_end == "required":
             raise self._cut_off()
         lines, rest, table = self._split(block, is_last)
         if block.is_open and not rest and lines.refused and lines.refused[-1][0] == block.ends.size - 1:
             raise self._cut_off()
-        self.report.blank += lines.blank
-        aside = Aside(lines, self.report, self.match.personal)
+        counts = FileReport(self.file.name, self.source.name, self.source.table, separator=self.grammar.separator, blank=lines.blank)
+        part = _Part([], counts, rest)
+        aside = Aside(lines, counts, self.match.personal)
         for line, kind in lines.refused:
             aside.add(line, Fault("", kind, MESSAGES[kind]), None)
-        batches = [(table, _Batch(b"", np.flatnonzero(lines.kept), None, lines))]
+        batches = [(table, _Batch(np.flatnonzero(lines.kept), None, lines))]
         if lines.joined:
             raw = [join.record for join in lines.joined]
             first = np.array([join.first for join in lines.joined])
-            batches.append((self._parse(b"\n".join(raw) + b"\n", True), _Batch(b"", first, raw, lines)))
-            self.report.line_ends_in_values += sum(join.last - join.first for join in lines.joined)
+            batches.append((self._parse(b"\n".join(raw) + b"\n", None), _Batch(first, raw, lines)))
+            counts.line_ends_in_values += sum(join.last - join.first for join in lines.joined)
         for parsed, batch in batches:
             if parsed.num_rows != batch.first.size:
                 raise AssertionError(f"{self.file.name}: {batch.first.size} records, but {parsed.num_rows} rows parsed")
             if parsed.num_rows:
-                typed, history = self._typed(parsed, batch, aside)
-                if typed.num_rows:
-                    yield self.source.table, typed
-                if history is not None and history.num_rows:
-                    yield "price_history", history
+                part.tables += [(name, rows) for name, rows in self._typed(parsed, batch, aside) if rows.num_rows]
         if aside.count:
-            yield "set_aside", aside.table()
-        return rest
+            part.tables.append(("set_aside", aside.table()))
+        return part
 
     def _split(self, block: Block, is_last: bool) -> tuple[Lines, Block | None, pa.Table]:
         """First without counting cells: the parser does that too, and complains; only then every line is measured."""
         is_records = self.header.records is not None  # their line ends are told by the block: a cell may hold others
         lines, rest = split(block, self.grammar, self._fits, False, is_last)
         try:
-            table = self._parse(lines.text(), is_records)
+            table = self._parse(lines.text(), None if is_records else lines.longest)
             if table.num_rows == int(lines.kept.sum()):
                 return lines, rest, table
         except pa.ArrowInvalid:  # a line of another width: not lost, but measured line by line below
             pass
         lines, rest = split(block, self.grammar, self._fits, True, is_last)
-        return lines, rest, self._parse(lines.text(), is_records)
+        return lines, rest, self._parse(lines.text(), None if is_records else lines.longest)
 
-    def _parse(self, text: bytes, has_line_ends: bool) -> pa.Table:
+    def _parse(self, text: bytes, longest: int | None) -> pa.Table:
+        """Cells of whole records as text; `longest` of their lines in bytes, None where values hold line ends."""
         names = [f"c{place}" for place in range(self.grammar.width)]
         types = {f"c{place}": type_ for place, type_ in self.converter.types().items()}
-        if not text.strip(b"\r\n"):
+        if not text[:2].strip(b"\r\n") and not text.strip(b"\r\n"):
             return pa.schema(list(types.items())).empty_table()
-        block_size = max(len(text) + 1, 1) if has_line_ends else min(len(text) + 1, _PARSE_BYTES)
-        longest = 0 if has_line_ends or len(text) < _PARSE_BYTES else _longest_line(text)
+        # Pieces that stay in the processor's cache take two thirds of the time; none may be shorter than a line.
+        block_size = len(text) + 1 if longest is None else min(len(text) + 1, max(_PARSE_BYTES, longest + 2))
         return pa_csv.read_csv(
             pa.BufferReader(text),
-            read_options=pa_csv.ReadOptions(column_names=names, block_size=max(block_size, longest + 2)),
+            read_options=pa_csv.ReadOptions(column_names=names, block_size=block_size, use_threads=False),
             parse_options=pa_csv.ParseOptions(
                 delimiter=self.grammar.separator, quote_char='"', double_quote=True, escape_char=False,
-                newlines_in_values=has_line_ends, ignore_empty_lines=True,
+                newlines_in_values=longest is None, ignore_empty_lines=True,
             ),
             convert_options=pa_csv.ConvertOptions(
-                column_types=types, include_columns=list(types), check_utf8=False, strings_can_be_null=False,
-                quoted_strings_can_be_null=False, null_values=[],
+                column_types=types, include_columns=list(types), check_utf8=False, strings_can_be_null=True,
+                quoted_strings_can_be_null=True, null_values=[""],
             ),
         )  # fmt: skip
 
     def _fits(self, records: list[bytes]) -> list[bool]:
         """Whether joined records are records: their typed cells fit, and their key is there."""
-        chunk = self.converter.convert(self._parse(b"\n".join(records) + b"\n", True))
+        chunk = self.converter.convert(self._parse(b"\n".join(records) + b"\n", None))
         return ((chunk.faulty < 0) & ~chunk.again & ~chunk.suspects).tolist()
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 
-    def _typed(self, parsed: pa.Table, batch: _Batch, aside: Aside) -> tuple[pa.Table, pa.Table | None]:
-        chunk = self.converter.convert(parsed)
-        self._softened.update(chunk.softened)
+    def _typed(self, parsed: pa.Table, batch: _Batch, aside: Aside) -> Iterator[tuple[str, pa.Table]]:
+        chunk, counts = self.converter.convert(parsed), aside.counts
+        for header, softened in chunk.softened.items():
+            counts.softened[header] = counts.softened.get(header, 0) + softened
         used = np.ones(chunk.rows, bool)
         for row in np.flatnonzero(chunk.again).tolist():
             used[row] = False
             aside.add(int(batch.first[row]), Fault("", "second_header", MESSAGES["second_header"]), _raw(batch, row))
-        self._drop_non_records(chunk, batch, used)
-        self._drop_non_products(chunk, used)
+        self._drop_non_records(chunk, batch, used, counts)
+        self._drop_non_products(chunk, used, counts)
         for row in np.flatnonzero(used & (chunk.faulty >= 0)).tolist():
             used[row] = False
             aside.add(int(batch.first[row]), chunk.faults[int(chunk.faulty[row])], _raw(batch, row))
-        self.report.rows += int(used.sum())
+        counts.rows += int(used.sum())
         columns = self._columns(chunk, batch)
-        history = chunk.history.table(columns, used, HISTORY_SCHEMA) if chunk.history else None
-        return self._assemble(columns, chunk.rows, used), history
+        yield self.source.table, self._assemble(columns, chunk.rows, used)
+        if chunk.history:
+            yield "price_history", chunk.history.table(columns, used, HISTORY_SCHEMA)
 
-    def _drop_non_records(self, chunk: Chunk, batch: _Batch, used: np.ndarray) -> None:
+    def _drop_non_records(self, chunk: Chunk, batch: _Batch, used: np.ndarray, counts: FileReport) -> None:
         if not self.source.non_records or not chunk.suspects.any():
             return
         for row in np.flatnonzero(chunk.suspects & used).tolist():
@@ -184,8 +215,8 @@ class FileReading:
                 found = re.search(rule.only, "".join(cells)) if empty else None
                 if found:
                     used[row] = False
-                    self.report.non_records[rule.kind] = self.report.non_records.get(rule.kind, 0) + 1
-                    self.report.exported_at = found.groupdict().get("exported_at") or self.report.exported_at
+                    counts.non_records[rule.kind] = counts.non_records.get(rule.kind, 0) + 1
+                    counts.exported_at = found.groupdict().get("exported_at") or counts.exported_at
                     break
 
     def _cells(self, record: bytes) -> list[str]:
@@ -194,19 +225,19 @@ class FileReading:
         except csv.Error:  # a cell of more than 128 kB is no blank one
             return ["?"] * self.grammar.width
 
-    def _drop_non_products(self, chunk: Chunk, used: np.ndarray) -> None:
+    def _drop_non_products(self, chunk: Chunk, used: np.ndarray, counts: FileReport) -> None:
         dropped = chunk.codes[used & (chunk.codes >= 0)]
         for number, count in zip(*np.unique(dropped, return_counts=True), strict=True):
             code = self.source.non_products[int(number)].code
-            self.report.non_products[code] = self.report.non_products.get(code, 0) + int(count)
-            self.report.rows += int(count)
+            counts.non_products[code] = counts.non_products.get(code, 0) + int(count)
+            counts.rows += int(count)
         used &= chunk.codes < 0
 
     def _columns(self, chunk: Chunk, batch: _Batch) -> dict[str, pa.Array]:
         block = batch.lines.block
         origin = {
-            "source": pa.repeat(pa.scalar(self.source.name), chunk.rows),
-            "file": pa.repeat(pa.scalar(self.file.name), chunk.rows),
+            "source": _constant(self.source.name, chunk.rows),
+            "file": _constant(self.file.name, chunk.rows),
             "line": pa.array(batch.first + block.first_line, pa.int64()),
             "byte_offset": pa.array(block.starts[batch.first], pa.int64()),
         }
@@ -217,8 +248,8 @@ class FileReading:
 
     def _assemble(self, columns: dict[str, pa.Array], rows: int, used: np.ndarray) -> pa.Table:
         arrays = [columns.get(entry.name, pa.nulls(rows, entry.type)) for entry in self.schema]
-        arrays = [array if array.type == entry.type else array.cast(entry.type) for array, entry in zip(arrays, self.schema, strict=True)]
-        table = pa.Table.from_arrays(arrays, schema=self.schema)
+        arrays = [_as(array, entry.type) for array, entry in zip(arrays, self.schema, strict=True)]
+        table = pa.Table.from_arrays(arrays, names=self.schema.names)
         return table if used.all() else table.filter(pa.array(used))
 
     # -- the file as a whole -------------------------------------------------------------------------------------------
@@ -246,18 +277,20 @@ class FileReading:
     def _cut_off(self) -> DumpError:
         return DumpError(f"{self.file.name}: cut off, the last line has no end; wait for the upload to finish, then run again")
 
-    def _finish(self, reader: BlockReader | RecordReader, total: int) -> None:
+    def _finish(self, reader: BlockReader | RecordReader) -> None:
         report = self.report
-        report.size, report.sha256, report.lines = reader.size, reader.sha256, total
+        report.size, report.sha256 = reader.size, reader.sha256
         check_sum(self.file.name, self.file.promise, reader.sha256)
         broken = report.set_aside.get("encoding", 0)
-        if broken > max(1, total // _BROKEN_SHARE) or (broken and encodings(self.source, self.context)):
+        if broken > max(1, report.lines // _BROKEN_SHARE) or (broken and encodings(self.source, self.context)):
             raise DumpError(
                 f"{self.file.name}: {broken:,} lines are not {self.header.encoding}"
                 f"; declare its `encoding` for {self.source.name} in the plan (gb18030, cp1252 ...)"
             )
-        for header, count in self._softened.items():
+        for header, count in report.softened.items():
             report.warnings.append(f"{header}: {count:,} cells not understood, taken as missing")
+        if again := report.set_aside.get("second_header", 0):
+            report.warnings.append(f"the header stands {again:,} more times in it; were several files put together?")
         if report.rows == 0:
             report.warnings.append("no rows")
         report.check_ledger()
@@ -268,6 +301,9 @@ def _raw(batch: _Batch, row: int) -> bytes | None:
     return batch.raw[row] if batch.raw is not None else None
 
 
-def _longest_line(text: bytes) -> int:
-    ends = np.flatnonzero(np.frombuffer(text, np.uint8) == 10)
-    return int(np.diff(ends, prepend=-1).max()) if ends.size else len(text)
+def _constant(text: str, rows: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), pa.array([text]))
+
+
+def _as(array: pa.Array, type_: pa.DataType) -> pa.Array:
+    return array if array.type in (type_, tables.CODED) else array.cast(type_)

@@ -24,10 +24,22 @@ class FileReport:
     rows: int = 0
     non_products: dict[str, int] = field(default_factory=dict)
     set_aside: dict[str, int] = field(default_factory=dict)
+    softened: dict[str, int] = field(default_factory=dict)  # header -> cells not understood and taken as missing
     columns: dict[str, str] = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     exported_at: str | None = None
+
+    def add(self, part: FileReport) -> None:
+        """Count what became of some of the file's lines."""
+        self.blank += part.blank
+        self.line_ends_in_values += part.line_ends_in_values
+        self.rows += part.rows
+        for name in ("non_records", "non_products", "set_aside", "softened"):
+            mine, more = getattr(self, name), getattr(part, name)
+            for kind, count in more.items():
+                mine[kind] = mine.get(kind, 0) + count
+        self.exported_at = part.exported_at or self.exported_at
 
     def check_ledger(self) -> None:
         """Raise `AssertionError` unless every physical line is accounted for exactly once."""

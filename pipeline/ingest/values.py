@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.ingest.cells import matches
+from pipeline.ingest.cells import matches, raw_bytes, raw_parts
 from pipeline.ingest.money import DIGITS
 from pipeline.ingest.numbers import NumberForm, parse_reals, parse_scaled, scale, to_decimal
 from pipeline.ingest.sources import ColumnRule
@@ -44,6 +44,7 @@ _UNITS = {
     "weight_g": {"g": "1", "kg": "1000", "lb": "453.59237", "lbs": "453.59237", "pounds": "453.59237", "oz": "28.349523125"},
     "length_mm": {"mm": "1", "cm": "10", "m": "1000", "in": "25.4", "inch": "25.4", "inches": "25.4"},
 }
+_FAST_DAY = r"^\d{4}-\d\d-\d\d$"
 _FAST_TIME = r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d$"
 # 4006381333931 as a spreadsheet shows it: its last digits are lost.
 _DAMAGED_ID = r"^[0-9]\.[0-9]+[Ee]\+[0-9]{2}$"
@@ -71,12 +72,21 @@ def _text(values: pa.Array, rule: ColumnRule, _: NumberForm) -> Parsed:
 
 
 def _id(values: pa.Array, rule: ColumnRule, _: NumberForm) -> Parsed:
-    if matches(values, '^="').any():
+    if _hold(values, "=") and matches(values, '^="').any():
         guarded = [None if text is None else _unguard(text) for text in values.to_pylist()]
         values = pa.array(guarded, pa.string())
     if rule.upper:
         values = pc.utf8_upper(values)
-    return values, ~matches(values, r"[\x00-\x1f]") & ~matches(values, _DAMAGED_ID)
+    fits = _without_controls(values)
+    return values, fits & ~matches(values, _DAMAGED_ID) if _hold(values, "+") else fits
+
+
+def _hold(values: pa.Array, sign: str) -> bool:
+    return bool((raw_bytes(values) == ord(sign)).any())
+
+
+def _without_controls(values: pa.Array) -> np.ndarray:
+    return ~matches(values, r"[\x00-\x1f]") if (raw_bytes(values) < ord(" ")).any() else _all(values)
 
 
 def _unguard(text: str) -> str | None:
@@ -88,11 +98,11 @@ def _path(values: pa.Array, rule: ColumnRule, _: NumberForm) -> Parsed:
     for separator in rule.separators:
         if separator != " > ":
             values = pc.replace_substring(values, separator, " > ")
-    return values, ~matches(values, r"[\x00-\x1f]")
+    return values, _without_controls(values)
 
 
 def _gtins(values: pa.Array, rule: ColumnRule, _: NumberForm) -> Parsed:
-    plain = matches(values, r"^[0-9]{8,14}$") | values.is_null().to_numpy(zero_copy_only=False)
+    plain = _are_codes(values) | values.is_null().to_numpy(zero_copy_only=False)
     if plain.all():
         return values, plain
     texts, fits = values.to_pylist(), plain.copy()
@@ -100,6 +110,14 @@ def _gtins(values: pa.Array, rule: ColumnRule, _: NumberForm) -> Parsed:
         texts[place] = to_gtins(texts[place], rule.misfit == "missing")
         fits[place] = texts[place] is not None
     return pa.array(texts, pa.string()), fits
+
+
+def _are_codes(values: pa.Array) -> np.ndarray:
+    """Where a cell is 8 to 14 digits; looks at the bytes of all cells first."""
+    if ((raw_bytes(values) - ord("0")) > 9).any():
+        return matches(values, r"^[0-9]{8,14}$")
+    lengths = np.diff(raw_parts(values)[0])
+    return (lengths >= 8) & (lengths <= 14)
 
 
 def to_gtins(text: str, lenient: bool = False) -> str | None:
@@ -222,6 +240,14 @@ def _choice(values: pa.Array, rule: ColumnRule, _: NumberForm) -> Parsed:
 
 
 def _date(values: pa.Array, rule: ColumnRule, _: NumberForm) -> Parsed:
+    if rule.formats[0] == "iso" and pc.all(pc.fill_null(pc.match_substring_regex(values, _FAST_DAY), True)).as_py():
+        try:
+            days = pc.cast(values, pa.date32())
+        except pa.ArrowInvalid:  # a 30th of February: each cell is asked below
+            pass
+        else:
+            years = pc.fill_null(pc.year(days), YEARS[0]).to_numpy()
+            return days, (years >= YEARS[0]) & (years <= YEARS[-1])
     return _each(values, lambda text: to_date(text, rule.formats), pa.date32())
 
 

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import Refusal
+from pipeline.ingest import blocks
 from pipeline.ingest.blocks import Block, line_ends
 from pipeline.ingest.dump import DumpFile, FileReport, ReadContext, read_file
 from pipeline.ingest.lines import Grammar, split
@@ -35,11 +37,11 @@ CELL = st.sampled_from(["A", "B0INV1", "24.99", "USD", "", '"', '""', '"a', 'b"'
 LINE = st.one_of(st.lists(CELL, min_size=1, max_size=7).map(",".join), st.sampled_from(["A,Basket,24.99,USD,7", 'B,"a, b",5,USD,', ""]))
 
 
-def read(content: bytes) -> tuple[list[dict[str, Any]], list[dict[str, Any]], FileReport]:
+def read(content: bytes, threads: int = 1) -> tuple[list[dict[str, Any]], list[dict[str, Any]], FileReport]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "dump.csv"
         path.write_bytes(content)
-        reading = read_file(DumpFile("dump.csv", path), SOURCES, CONTEXT)
+        reading = read_file(DumpFile("dump.csv", path), SOURCES, CONTEXT, threads)
         rows: list[dict[str, Any]] = []
         aside: list[dict[str, Any]] = []
         for name, table in reading.tables():
@@ -77,6 +79,18 @@ def test_any_lines_balance_the_ledger_and_stand_where_they_are_said_to(lines: li
     starts = [m.end() for m in re.finditer(b"\n", content)]
     for record in [*rows, *aside]:
         assert record["byte_offset"] == starts[record["line"] - 2]
+
+
+@given(st.lists(LINE, max_size=25), st.integers(1, 3), st.sampled_from([7, 40, 300]))
+@settings(max_examples=60, deadline=None)
+def test_neither_threads_nor_the_size_of_blocks_change_what_is_read(lines: list[str], threads: int, block_bytes: int) -> None:
+    content = HEAD + "".join(line + "\n" for line in lines).encode()
+    wanted = read(content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK_BYTES", block_bytes)
+        rows, aside, report = read(content, threads)
+    assert (rows, report) == (wanted[0], wanted[2])
+    assert sorted(aside, key=lambda row: row["line"]) == sorted(wanted[1], key=lambda row: row["line"])
 
 
 @given(st.permutations([f"P{i},Thing {i},{i + 1}.50,USD,{i}" for i in range(8)] + ['Q,"bad,1,USD,1', "R,x,0,USD,1"]))
