@@ -6,6 +6,9 @@ compiles the data, `category_paths` reads paths, `category_titles` titles, `bran
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
 import numpy as np
 import pandas as pd
 
@@ -15,6 +18,8 @@ from pipeline.stages.category_rules import DEPARTMENTS, RETURN_CLASSES, Category
 from pipeline.stages.category_titles import NO_HITS, TitleHits, TitleScanner
 
 __all__ = ["COLUMNS", "DEPARTMENTS", "RETURN_CLASSES", "SEVERITY", "CategoryPolicy", "CategoryRules", "classify", "compile_rules"]
+
+T = TypeVar("T")
 
 COLUMNS = (
     "department",
@@ -29,9 +34,30 @@ COLUMNS = (
 )
 
 
-def _uniques(column: pd.Series) -> tuple[np.ndarray, list[str | None]]:
+Codes = np.ndarray  # int64, one per row: a place in the list of unlike values beside it
+
+
+def _facts(column: pd.Series, read: Callable[[str | None], T]) -> tuple[Codes, list[T]]:
+    """What each cell of a column says, read once per unlike cell and kept once per unlike answer."""
     codes, values = pd.factorize(column, use_na_sentinel=True)
-    return np.where(codes < 0, len(values), codes).astype(np.int64), [*map(str, values), None]
+    seen: dict[T, int] = {}
+    places = [seen.setdefault(read(text), len(seen)) for text in (*map(str, values), None)]
+    return np.array(places, dtype=np.int64)[codes], list(seen)  # code -1, a missing cell, takes the last
+
+
+def _hits(titles: pd.Series, scanner: TitleScanner) -> tuple[Codes, list[TitleHits]]:
+    """What each title gives away."""
+    seen: dict[TitleHits, int] = {NO_HITS: 0}
+    codes = np.zeros(len(titles), dtype=np.int64)
+    scan = scanner.scan
+    for row, title in enumerate(titles.astype(object)):
+        if isinstance(title, str) and (found := scan(title)) is not NO_HITS:
+            codes[row] = seen.setdefault(found, len(seen))
+    return codes, list(seen)
+
+
+def _texts(values: Iterable[str], places: Codes) -> pd.api.extensions.ExtensionArray:
+    return pd.array(list(values), dtype="str").take(places)
 
 
 def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPolicy) -> pd.DataFrame:
@@ -64,42 +90,40 @@ def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPol
     """
     book = rules.brands.with_names(policy.known_brands)
     authorised = frozenset(book.column[k].key if k in book.column else k for k in map(book.key, policy.authorised_brands))
-    reader, scanner = PathReader(rules), TitleScanner(rules.lexicon, book)
+    path_codes, paths = _facts(candidates["category_path"], PathReader(rules).read)
+    brand_codes, cells = _facts(candidates["brand"], book.state)
+    hit_codes, findings = _hits(candidates["title"], TitleScanner(rules.lexicon, book))
 
-    path_codes, path_texts = _uniques(candidates["category_path"])
-    brand_codes, brand_texts = _uniques(candidates["brand"])
-    paths = [reader.read(text) for text in path_texts]
-    cells = [book.state(text) for text in brand_texts]
-    seen: dict[TitleHits, int] = {NO_HITS: 0}
-    scan = scanner.scan
-    titles = candidates["title"].astype(object)
-    hit_codes = np.fromiter((seen.setdefault(scan(t) if isinstance(t, str) else NO_HITS, len(seen)) for t in titles), np.int64, len(titles))
-    findings = list(seen)
-
-    # Rows that agree in path, brand and findings are judged once.
-    combined = (path_codes * len(cells) + brand_codes) * len(findings) + hit_codes
-    unique, inverse = np.unique(combined, return_inverse=True)
-    judged = []
-    for code in unique.tolist():
-        pair, hit = divmod(code, len(findings))
-        path, hits = paths[pair // len(cells)], findings[hit]
-        brand = brand_of(cells[pair % len(cells)], hits)
-        verdict = judge(path, brand, hits, policy, authorised)
-        judged.append(
-            (
-                path.department,
-                *brand[:2],
-                verdict.verdict,
-                verdict.sentence,
-                verdict.evidence,
-                path.return_class,
-                path.fee_category,
-                path.fee_assumed,
-            )
-        )
-    columns = zip(*judged, strict=True) if judged else ((),) * len(COLUMNS)
+    # An empty brand cell leaves the claim to the title: only there do brand and findings make one claim together.
+    missing = np.array([state == "missing" for state, _, _ in cells])
+    claims, claim_codes = _pairs(brand_codes, np.where(missing[brand_codes], hit_codes, 0), len(findings))
+    owners = [brand_of(cells[brand], findings[hit]) for brand, hit in claims]
+    # Rows that agree in what decides are judged once; outside apparel a brand decides nothing but by its maker's kind of goods.
+    worn = np.array([path.department == "apparel" for path in paths])
+    toys = np.array([known is not None and known.kind == "toy" for _, _, known in owners], dtype=bool)
+    first_toy, first_other = int(np.argmax(toys)) if len(toys) else 0, int(np.argmin(toys)) if len(toys) else 0
+    stands_for = np.where(toys, first_toy, first_other)
+    deciding = np.where(worn[path_codes], claim_codes, stands_for[claim_codes]) if len(toys) else claim_codes
+    cases, case_codes = _pairs(path_codes * max(len(owners), 1) + deciding, hit_codes, len(findings))
+    verdicts = []
+    for both, hit in cases:
+        path, owner = divmod(both, max(len(owners), 1))
+        verdicts.append(judge(paths[path], owners[owner], findings[hit], policy, authorised))
     out = {
-        name: pd.array(list(values), dtype="bool" if name == "fee_category_assumed" else "str").take(inverse)
-        for name, values in zip(COLUMNS, columns, strict=True)
+        "department": _texts((path.department for path in paths), path_codes),
+        "brand_state": _texts((state for state, _, _ in owners), claim_codes),
+        "brand_key": _texts((key for _, key, _ in owners), claim_codes),
+        "category_verdict": _texts((finding.verdict for finding in verdicts), case_codes),
+        "category_reason": _texts((finding.sentence for finding in verdicts), case_codes),
+        "category_evidence": _texts((finding.evidence for finding in verdicts), case_codes),
+        "return_class": _texts((path.return_class for path in paths), path_codes),
+        "fee_category": _texts((path.fee_category for path in paths), path_codes),
+        "fee_category_assumed": np.array([path.fee_assumed for path in paths], dtype=bool)[path_codes],
     }
     return pd.DataFrame(out, index=candidates.index)
+
+
+def _pairs(left: Codes, right: Codes, rights: int) -> tuple[list[tuple[int, int]], Codes]:
+    """The unlike pairs of two columns of codes, and each row's pair."""
+    unlike, codes = np.unique(left * max(rights, 1) + right, return_inverse=True)
+    return [divmod(both, max(rights, 1)) for both in unlike.tolist()], codes

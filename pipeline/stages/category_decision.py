@@ -90,12 +90,21 @@ def _judge_path(path: PathFacts, brand: BrandClaim, hits: TitleHits, policy: Cat
     }
     if path.department in named:
         verdict = named[path.department]
+        if _is_toy_among_games(path, brand, hits):
+            verdict = min(verdict, policy.mismatch, key=SEVERITY.__getitem__)
         name = "food: ingestible" if path.kind == "supplements" else path.department.replace("_", " ")
         yield Finding(verdict, f"{_said(verdict)}: {name}, because of {_where(path)}{_doubt(path, brand, hits)}", evidence)
 
 
+def _is_toy_among_games(path: PathFacts, brand: BrandClaim, hits: TitleHits) -> bool:
+    # Building sets stand under "Games > PlayStation 4 > Spiele" in real exports: the maker and the title contradict, so a person decides.
+    maker = brand[2]
+    is_toy = path.root_key == "VideoGames" and maker is not None and maker.kind == "toy"
+    return is_toy and not any(word.department == "electronics" for word in hits.words)
+
+
 def _doubt(path: PathFacts, brand: BrandClaim, hits: TitleHits) -> str:
-    # Never softens the verdict: it tells a person that the category may be the mistake (building sets filed under video games).
+    # Tells a person that the category may be the mistake.
     if path.department not in RESTRICTED or any(word.department == path.department for word in hits.words):
         return ""
     goods = [word.text for word in hits.words if word.department == "goods"]
@@ -154,10 +163,11 @@ def _judge_title(path: PathFacts, hits: TitleHits, policy: CategoryPolicy) -> It
         if department == path.department or department in path.cancels:
             continue
         found = [w for w in hits.words if w.department == department and (w.is_hard or department not in path.quiet)]
+        counts_alone = any(w.is_hard or (w.is_plain and department in path.careless) for w in found)
         if not found or (department == "powered" and path.department == "electronics"):
             continue
         # Without a category the title is all there is: one soft word is enough for a look.
-        if len(found) >= 2 or found[0].is_hard or not path.is_known:
+        if len(found) >= 2 or counts_alone or not path.is_known:
             verdict = policy.powered if department == "powered" else policy.mismatch
             texts = ", ".join(word.text for word in found[:4])
             yield Finding(verdict, f"{_said(verdict)}: {where}, but the title says {department} ({texts})", texts)

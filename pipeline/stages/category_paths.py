@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from html import unescape
 
 from pipeline.stages.category_rules import RESTRICTED, CategoryRules, Root, SegmentRule, root_key
-from pipeline.stages.phrases import words_of
+from pipeline.stages.phrases import singulars, words_of
 
 # Only whole, short entities: a long run of digits is no character.
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
-_SEPARATOR = re.compile("[>\u203a\u00bb\uff1e]")  # never , & / - which belong to the names
+_SEPARATOR = re.compile("[>\u203a\u00bb\uff1e|\uff5c\u2192\u21d2\u25b8\u25b6\u276f\u27e9]")  # never , & / - which belong to the names
+# These separate only where what stands before one of them is then a known root.
+_DOUBTFUL = re.compile(r"::|[/\\:;,\uff0f\uff1a\uff1b]|\s[-\u2013\u2014]\s")
+_WORDLESS = re.compile("[\0-/:-@[-`{-\x7f]*")
+_LONGEST_PATH = 1000  # characters in which such a root is looked for; real paths have under 300
 # The return prior follows what the goods are, where that is known better than from the root.
 _RETURN_BY_DEPARTMENT = {
     "electronics": "consumer_electronics",
@@ -37,11 +41,14 @@ class PathFacts:
     fee_assumed: bool
     cancels: frozenset[str] = frozenset()
     quiet: frozenset[str] = frozenset()
+    careless: frozenset[str] = frozenset()
     kind: str = ""
+    root_key: str = ""
 
 
 # Of one segment: department rules, traps, fee rules.
 _Matches = tuple[tuple[SegmentRule, ...], tuple[SegmentRule, ...], tuple[SegmentRule, ...]]
+_NOTHING: _Matches = ((), (), ())
 
 
 class PathReader:
@@ -50,28 +57,62 @@ class PathReader:
     def __init__(self, rules: CategoryRules) -> None:
         self._rules = rules
         self._seen: dict[str, _Matches] = {}
+        self._bare: dict[str, PathFacts] = {}
+        self._roots: dict[str, Root | None] = {}
+        self._of_word: tuple[dict[str, frozenset[int]], ...] = ({}, {}, {})
 
     def _match(self, segment: str) -> _Matches:
         if segment not in self._seen:
-            rules = self._rules
-            self._seen[segment] = (rules.segments.match(segment), rules.traps.match(segment), rules.fees.match(segment))
+            rules, words = self._rules, words_of(segment)
+            phrase = singulars(words)
+            by_stem = self._of_word
+            found = (
+                rules.segments.match(words, phrase, by_stem[0]),
+                rules.traps.match(words, phrase, by_stem[1]),
+                rules.fees.match(words, phrase, by_stem[2]),
+            )
+            self._seen[segment] = found if any(found) else _NOTHING
         return self._seen[segment]
+
+    def _split_behind_root(self, text: str) -> list[str]:
+        """The segments of a path whose separator is a slash, colon, comma or dash: told by the longest known root before one."""
+        cuts = [found.span() for found in _DOUBTFUL.finditer(text[:_LONGEST_PATH])]
+        for begin, end in reversed(cuts):
+            if root_key(text[:begin]) in self._rules.roots:
+                return [text[:begin].strip(), *_named(_DOUBTFUL.split(text[end:]))]
+        return [text]
 
     def read(self, path: str | None) -> PathFacts:
         """What one path says; the order of the tests is in docs/categories.md."""
-        text = _ENTITY.sub(lambda found: unescape(found[0]), path or "")
-        segments = [s for s in (part.strip(" \t\r\n\u3000\ufeff\u200b") for part in _SEPARATOR.split(text)) if words_of(s)]
-        while len(segments) > 1 and root_key(segments[0]) in self._rules.prefixes:
+        text = _ENTITY.sub(lambda found: unescape(found[0]), path) if path and "&" in path else path or ""
+        segments = _named(_SEPARATOR.split(text))
+        if len(segments) == 1 and self._root(segments[0]) is None:
+            segments = self._split_behind_root(segments[0])
+        while len(segments) > 1 and self._root(segments[0]) is None and root_key(segments[0]) in self._rules.prefixes:
             segments = segments[1:]
         if not segments:
             return PathFacts("unknown", "", "", False, "other", "everything_else", True)
-        root = self._rules.roots.get(root_key(segments[0]))
-        if root and root.department == "mixed" and len(segments) > 1 and root_key(segments[1]) in self._rules.roots:
+        root = self._root(segments[0])
+        if root and root.department == "mixed" and len(segments) > 1 and self._root(segments[1]):
             segments = segments[1:]
-            root = self._rules.roots[root_key(segments[0])]
+            root = self._root(segments[0])
+        matches = [self._match(s) for s in segments]
+        # Most segments match nothing: then the root alone tells, except that computers are told by any word.
+        if root is None or root.department in ("electronics", "mixed") or any(m is not _NOTHING for m in matches[1:]):
+            return self._read(segments, matches, root)
+        if segments[0] not in self._bare:
+            self._bare[segments[0]] = self._read(segments[:1], matches[:1], root)
+        return self._bare[segments[0]]
+
+    def _root(self, segment: str) -> Root | None:
+        if segment not in self._roots:
+            self._roots[segment] = self._rules.roots.get(root_key(segment))
+        return self._roots[segment]
+
+    def _read(self, segments: list[str], matches: list[_Matches], root: Root | None) -> PathFacts:
         is_mixed = root is None or root.department == "mixed"
         start = 0 if root is None else 1
-        finder = _Finder([self._match(s) for s in segments], "unknown" if is_mixed or root is None else root.key, start)
+        finder = _Finder(matches, "unknown" if is_mixed or root is None else root.key, start)
         department, at, kind, cancels = _department(finder, root)
         is_known = root is not None and not is_mixed and (root.is_verified or department in RESTRICTED)
         if not is_known and department == "other":
@@ -93,8 +134,15 @@ class PathReader:
             fee_at < 0,
             cancels | (root.cancels if root else frozenset()),
             root.quiet if root else frozenset(),
+            root.careless if root else frozenset(),
             kind,
+            root.key if root else "",
         )
+
+
+def _named(parts: list[str]) -> list[str]:
+    stripped = (part.strip(" \t\r\n\u3000\ufeff\u200b") for part in parts)
+    return [s for s in stripped if not _WORDLESS.fullmatch(s) and (s.isascii() or words_of(s))]
 
 
 class _Finder:
@@ -108,6 +156,8 @@ class _Finder:
         self._first_below: dict[str, int] = {}
         for place in range(start, len(matches)):
             for trap in matches[place][1]:
+                if not trap.holds(root_key):
+                    continue
                 for department in trap.cancels:
                     self._trapped.add((department, place))
                     if trap.reach == "above":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,7 @@ RETURN_CLASSES = frozenset(
         "other",
     }
 )
-_SOURCES = ("official", "seen", "found", "google", "unverified")
+_SOURCES = ("official", "seen", "found", "google", "alias", "unverified")
 _FILES = ("roots", "segments", "traps", "title_words", "brand_tokens", "brands", "fees")
 _ROOT_FILLERS = frozenset({"and", "und"})
 
@@ -46,6 +46,7 @@ class Root:
     fee_category: str
     cancels: frozenset[str] = frozenset()
     quiet: frozenset[str] = frozenset()
+    careless: frozenset[str] = frozenset()
     decides: bool = False
     is_verified: bool = True
 
@@ -73,17 +74,27 @@ class SegmentMatcher:
 
     words: PhraseIndex[int]
     stems: tuple[tuple[str, int], ...]
+    stems_across: tuple[tuple[str, int], ...]
     exact: Mapping[tuple[str, ...], tuple[int, ...]]
     rules: tuple[SegmentRule, ...]
 
-    def match(self, segment: str) -> tuple[SegmentRule, ...]:
-        """Rules that match one segment, in the order of the file."""
-        phrase = phrase_of(segment)
-        joined = " ".join(words_of(segment))
+    def match(self, words: Sequence[str], phrase: tuple[str, ...], of_word: dict[str, frozenset[int]]) -> tuple[SegmentRule, ...]:
+        """Rules that match one segment (its words, and their singulars), in the order of the file.
+
+        `of_word` keeps what a word matches by its stems: segments are many, their words are few.
+        """
         found = {number for _, _, number in self.words.find(phrase)}
-        found |= {number for stem, number in self.stems if stem in joined}
+        for word in words:
+            if word.isdigit():
+                continue
+            if word not in of_word:
+                of_word[word] = frozenset(number for stem, number in self.stems if stem in word)
+            found |= of_word[word]
+        if self.stems_across:
+            joined = " ".join(words)
+            found |= {number for stem, number in self.stems_across if stem in joined}
         found.update(self.exact.get(phrase, ()))
-        return tuple(self.rules[number] for number in sorted(found))
+        return tuple(self.rules[number] for number in sorted(found)) if found else ()
 
 
 @dataclass(frozen=True)
@@ -132,7 +143,8 @@ def compile_rules(tables: Mapping[str, Mapping[str, Any]]) -> CategoryRules:
 
     def trap_rule(table: Table) -> SegmentRule:
         cancels = frozenset(table.texts("cancels", DEPARTMENTS))
-        return SegmentRule("", cancels=cancels, reach=table.text("reach", {"segment", "above", "below"}, "segment"))
+        reach = table.text("reach", {"segment", "above", "below"}, "segment")
+        return SegmentRule("", cancels=cancels, reach=reach, not_under=frozenset(table.texts("not_under", keys)))
 
     def fee_rule(table: Table) -> SegmentRule:
         return SegmentRule(
@@ -146,7 +158,7 @@ def compile_rules(tables: Mapping[str, Mapping[str, Any]]) -> CategoryRules:
         roots=roots,
         prefixes=prefixes,
         segments=_compile_matcher(top["segments"], "segment", ("department", "kind", "under", "not_under"), segment_rule),
-        traps=_compile_matcher(top["traps"], "trap", ("cancels", "reach"), trap_rule),
+        traps=_compile_matcher(top["traps"], "trap", ("cancels", "reach", "not_under"), trap_rule),
         fees=_compile_matcher(top["fees"], "fee", ("category", "under", "departments"), fee_rule, ("categories",)),
         lexicon=compile_lexicon(top["title_words"]),
         brands=compile_brands(top["brand_tokens"], top["brands"]),
@@ -157,7 +169,7 @@ def _compile_roots(top: Table, fee_categories: frozenset[str]) -> tuple[dict[tup
     top.check(["root", "prefixes"])
     roots: dict[tuple[str, ...], Root] = {}
     keys: set[str] = set()
-    plain_keys = ("key", "department", "return_class", "fee_category", "cancels", "quiet", "decides")
+    plain_keys = ("key", "department", "return_class", "fee_category", "cancels", "quiet", "careless", "decides")
     for table in top.tables("root"):
         table.check([*plain_keys, *_SOURCES])
         key = table.text("key")
@@ -176,6 +188,7 @@ def _compile_roots(top: Table, fee_categories: frozenset[str]) -> tuple[dict[tup
                     table.text("fee_category", fee_categories),
                     frozenset(table.texts("cancels", DEPARTMENTS)),
                     frozenset(table.texts("quiet", DEPARTMENTS)),
+                    frozenset(table.texts("careless", DEPARTMENTS)),
                     decides,
                     source != "unverified",
                 )
@@ -201,7 +214,9 @@ def _compile_matcher(
         stems += [(" ".join(words_of(text)), number) for text in table.texts("stems")]
         for text in table.texts("exact"):
             exact[phrase_of(text)] = (*exact.get(phrase_of(text), ()), number)
-    return SegmentMatcher(PhraseIndex(words), tuple(stems), exact, tuple(rules))
+    inside = tuple((stem, number) for stem, number in stems if " " not in stem)
+    across = tuple((stem, number) for stem, number in stems if " " in stem)
+    return SegmentMatcher(PhraseIndex(words), inside, across, exact, tuple(rules))
 
 
 def root_key(name: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.stages.brands import Brand, BrandBook
 from pipeline.stages.category_tables import Table
-from pipeline.stages.phrases import PhraseIndex, phrase_of, plain, singular, words_of
+from pipeline.stages.phrases import PhraseIndex, phrase_of, plain, singular, singulars, words_of
 
 TITLE_DEPARTMENTS = ("electronics", "apparel", "food", "powered")
 # How far a word that excuses another may stand from it, in words (docs/categories.md: "next to").
@@ -17,12 +17,14 @@ _AFTER, _BEFORE = 3, 2
 
 @dataclass(frozen=True)
 class TitleWord:
-    """A word of the title list: its department (`goods` never blocks), whether it counts alone, even for a thing to wear."""
+    """A word of the title list: its department (`goods` never blocks), whether it counts alone: always (hard), even for a thing
+    to wear (wearable), or where the root is careless about the department (plain)."""
 
     text: str
     department: str
     is_hard: bool
     is_wearable: bool = False
+    is_plain: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class _Memo(dict[str, tuple[Any, ...]]):
         self._scanner = scanner
 
     def __missing__(self, word: str) -> tuple[Any, ...]:
+        if word.isdigit():  # no phrase has a number as its longest word, and numbers seldom come twice
+            return ()
         if len(self) > 500_000:  # about 50 MB; a dump of unlike titles must not fill the memory
             self.clear()
         found = self[word] = self._scanner.candidates(word)
@@ -83,7 +87,7 @@ class TitleScanner:
 
     def candidates(self, word: str) -> tuple[tuple[int, tuple[str, ...], TitleWord | Brand], ...]:
         """Phrases that this word of a title can belong to, with the word's place in each."""
-        if word.isdigit():  # no phrase has a number as its longest word, and numbers seldom come twice
+        if word.isdigit():
             return ()
         one = singular(word)
         found = list(self._index.get(one))
@@ -99,15 +103,15 @@ class TitleScanner:
 
     def scan(self, title: str) -> TitleHits:
         """Words and brands of one title."""
-        memo = self._memo
         words = words_of(title)
-        if not any(map(memo.__getitem__, words)):
+        found = list(map(self._memo.__getitem__, words))
+        if not any(found):
             return NO_HITS
-        ones = tuple(map(singular, words))
+        ones = singulars(words)
         spans: list[tuple[int, int, TitleWord]] = []
         brands: list[tuple[int, int, Brand]] = []
-        for i, word in enumerate(words):
-            for at, phrase, entry in memo[word]:
+        for i, candidates in enumerate(found):
+            for at, phrase, entry in candidates:
                 begin = i - at
                 end = begin + len(phrase)
                 if begin < 0 or ones[begin:end] != phrase:
@@ -116,6 +120,12 @@ class TitleScanner:
                     brands.append((begin, end, entry))
                 else:
                     spans.append((begin, end, entry))
+        if not spans:
+            return TitleHits((), self._brands(ones, brands)) if brands else NO_HITS
+        return TitleHits(self._kept(ones, spans), self._brands(ones, brands))
+
+    def _kept(self, ones: tuple[str, ...], spans: list[tuple[int, int, TitleWord]]) -> tuple[TitleWord, ...]:
+        """The words that nothing in the title excuses."""
         # A word that is evidence itself excuses no other, so that one more such word never makes a title milder.
         evidence = {i for begin, end, entry in spans if entry.department != "goods" for i in range(begin, end)}
         excused = set()
@@ -128,7 +138,7 @@ class TitleScanner:
             for begin, end, entry in spans
             if entry.department not in excused and not self._is_excused(ones, begin, end, entry, evidence)
         }
-        return TitleHits(tuple(sorted(kept, key=lambda w: (w.department, w.text))), self._brands(ones, brands))
+        return tuple(sorted(kept, key=lambda w: (w.department, w.text)))
 
     def _is_excused(self, ones: tuple[str, ...], begin: int, end: int, entry: TitleWord, evidence: set[int]) -> bool:
         lexicon, department = self._lexicon, entry.department
@@ -173,11 +183,11 @@ def compile_lexicon(table: Table) -> Lexicon:
     endings, cjk, units = [], [], {}
     for department in (*TITLE_DEPARTMENTS, "goods"):
         own = table.table(department)
-        own.check(["hard", "soft", "wearable", "endings", "cjk", "units"])
-        for key in ("hard", "soft", "wearable"):
+        own.check(["hard", "soft", "plain", "wearable", "endings", "cjk", "units"])
+        for key in ("hard", "soft", "plain", "wearable"):
             for text in own.texts(key):
                 phrase = phrase_of(text)
-                if phrases.setdefault(phrase, word := TitleWord(text, department, key != "soft", key == "wearable")) != word:
+                if phrases.setdefault(phrase, word := TitleWord(text, department, key in ("hard", "wearable"), key == "wearable", key == "plain")) != word:
                     raise own.error(key, f"{text!r} stands there twice")
         endings += [(plain(t), TitleWord(t, department, True)) for t in own.texts("endings")]
         cjk += [(plain(t), TitleWord(t, department, True)) for t in own.texts("cjk")]

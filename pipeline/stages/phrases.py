@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -16,7 +15,7 @@ _APOSTROPHES = dict.fromkeys(map(ord, "'`\u00b4\u2018\u2019\u02bc\u2032"))
 _MARKS = dict.fromkeys(map(ord, "™®©℠"))
 # Kana keep their voicing marks: ガ is another sound than カ.
 _VOICING = "\u3099\u309a"
-_ASCII = {code: " " for code in range(128) if not chr(code).isalnum()} | {ord("&"): " and ", ord("'"): None, ord("`"): None}
+_ASCII = bytes(ord(chr(code).lower()) if code < 128 and chr(code).isalnum() else 32 for code in range(256))
 _IRREGULAR = {
     "knives": "knife",
     "shelves": "shelf",
@@ -41,13 +40,12 @@ def plain(text: str) -> str:
 def words_of(text: str) -> list[str]:
     """Words of a text in normal form and in order; an apostrophe joins, `&` is the word "and", the rest separates."""
     if text.isascii():
-        return text.lower().translate(_ASCII).split()
+        plain_bytes = text.encode().replace(b"&", b" and ") if "&" in text else text.encode()
+        return plain_bytes.translate(_ASCII, b"'`").decode().split()
     return _WORD.findall(plain(text).translate(_APOSTROPHES).replace("&", " and "))
 
 
-@lru_cache(maxsize=200_000)
-def singular(word: str) -> str:
-    """English singular, roughly: both sides of a comparison go through it, so it must only be the same twice."""
+def _singular(word: str) -> str:
     if len(word) < 4 or word in _IRREGULAR or word[-1] != "s" or word.endswith(("ss", "us", "is")):
         return _IRREGULAR.get(word, word)
     if word.endswith("ies"):
@@ -55,9 +53,30 @@ def singular(word: str) -> str:
     return word[:-2] if word.endswith(("ches", "shes", "xes", "sses", "zes")) else word[:-1]
 
 
+class _Singulars(dict[str, str]):
+    def __missing__(self, word: str) -> str:
+        if len(self) > 500_000:  # a dump of unlike words must not fill the memory
+            self.clear()
+        one = self[word] = _singular(word)
+        return one
+
+
+_SINGULARS = _Singulars()
+
+
+def singular(word: str) -> str:
+    """English singular, roughly: both sides of a comparison go through it, so it must only be the same twice."""
+    return _SINGULARS[word]
+
+
+def singulars(words: Iterable[str]) -> tuple[str, ...]:
+    """The singular of each word."""
+    return tuple(map(_SINGULARS.__getitem__, words))
+
+
 def phrase_of(text: str) -> tuple[str, ...]:
     """The words of a rule in the form in which they are looked up."""
-    return tuple(map(singular, words_of(text)))
+    return singulars(words_of(text))
 
 
 class PhraseIndex(Generic[T]):

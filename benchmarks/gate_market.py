@@ -1,0 +1,41 @@
+"""Invented listings for the gate's speed: titles of 60 to 120 characters from the rule words and plain words, 60,000 unlike paths."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+CONFIG = Path(__file__).resolve().parent.parent / "configs" / "categories"
+# Harmless words of listings; the model numbers below make every title unlike all others.
+PLAIN = (
+    "bamboo wooden drawer organizer set large small garden kitchen bathroom storage basket hanging wall mounted steel round square black "
+    "white grey green foldable adjustable heavy duty premium gift for women men kids home office outdoor travel camping family reusable "
+    "silicone glass ceramic linen natural handmade modern vintage decorative pack of pieces inch with lid handle waterproof washable soft"
+).split()
+
+
+def market(rows: int, paths: int = 60_000, seed: int = 7) -> pd.DataFrame:
+    """`title`, `brand`, `category_path` of so many invented listings; about one in five titles holds a word of the rule files."""
+    dice = np.random.default_rng(seed)
+    words = tomllib.loads((CONFIG / "title_words.toml").read_text("utf-8"))
+    restricted = [word for name in ("electronics", "apparel", "food", "powered") for word in words[name]["hard"] + words[name]["soft"]]
+    roots = [name for root in tomllib.loads((CONFIG / "roots.toml").read_text("utf-8"))["root"] for name in root.get("official", [])]
+    plain = np.array(PLAIN, dtype=object)
+    picked = plain[dice.integers(0, len(plain), (rows, 13))]
+    spiced = dice.random(rows) < 0.2
+    picked[spiced, 3] = np.array(restricted, dtype=object)[dice.integers(0, len(restricted), int(spiced.sum()))]
+    picked[:, 12] = [f"model {number}" for number in range(rows)]
+    titles = [" ".join(row) for row in picked.tolist()]
+    segments = plain[dice.integers(0, len(plain), (paths, 3))].tolist()
+    trees = [f"{roots[i % len(roots)]} > {' '.join(s).title()} {i % 997} > {s[0].title()} {i}" for i, s in enumerate(segments)]
+    brands = np.array(["", "Generic", "Nike", *(f"Brandlet {n}" for n in range(3000))], dtype=object)
+    return pd.DataFrame(
+        {
+            "title": titles,
+            "brand": brands[dice.integers(0, len(brands), rows)],
+            "category_path": np.array(trees, dtype=object)[dice.integers(0, paths, rows)],
+        }
+    )
