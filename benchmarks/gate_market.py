@@ -10,11 +10,66 @@ import pandas as pd
 
 CONFIG = Path(__file__).resolve().parent.parent / "configs" / "categories"
 # Harmless words of listings; the model numbers below make every title unlike all others.
-PLAIN = (
-    "bamboo wooden drawer organizer set large small garden kitchen bathroom storage basket hanging wall mounted steel round square black "
-    "white grey green foldable adjustable heavy duty premium gift for women men kids home office outdoor travel camping family reusable "
-    "silicone glass ceramic linen natural handmade modern vintage decorative pack of pieces inch with lid handle waterproof washable soft"
-).split()
+PLAIN = [
+    "bamboo",
+    "wooden",
+    "drawer",
+    "organizer",
+    "set",
+    "large",
+    "small",
+    "garden",
+    "kitchen",
+    "bathroom",
+    "storage",
+    "basket",
+    "hanging",
+    "wall",
+    "mounted",
+    "steel",
+    "round",
+    "square",
+    "black",
+    "white",
+    "grey",
+    "green",
+    "foldable",
+    "adjustable",
+    "heavy",
+    "duty",
+    "premium",
+    "gift",
+    "for",
+    "women",
+    "men",
+    "kids",
+    "home",
+    "office",
+    "outdoor",
+    "travel",
+    "camping",
+    "family",
+    "reusable",
+    "silicone",
+    "glass",
+    "ceramic",
+    "linen",
+    "natural",
+    "handmade",
+    "modern",
+    "vintage",
+    "decorative",
+    "pack",
+    "of",
+    "pieces",
+    "inch",
+    "with",
+    "lid",
+    "handle",
+    "waterproof",
+    "washable",
+    "soft",
+]
 
 
 def market(rows: int, paths: int = 60_000, seed: int = 7) -> pd.DataFrame:

@@ -12,7 +12,9 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from pipeline.stages.category_decision import SEVERITY, CategoryPolicy, brand_of, judge
+from pipeline.stages.category_decision import SEVERITY, CategoryPolicy, Opinion, Terms, brand_of, judge
+from pipeline.stages.category_model import CategoryModel
+from pipeline.stages.category_opinions import opinions
 from pipeline.stages.category_paths import PathReader
 from pipeline.stages.category_rules import DEPARTMENTS, RETURN_CLASSES, CategoryRules, compile_rules
 from pipeline.stages.category_titles import NO_HITS, TitleHits, TitleScanner
@@ -60,7 +62,7 @@ def _texts(values: Iterable[str], places: Codes) -> pd.api.extensions.ExtensionA
     return pd.array(list(values), dtype="str").take(places)
 
 
-def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPolicy) -> pd.DataFrame:
+def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPolicy, model: CategoryModel | None = None) -> pd.DataFrame:
     """Department, brand state and category verdict of each listing.
 
     A row's verdict comes from its own title, brand and path alone: siblings, order, case, width and the kind of separator do
@@ -74,6 +76,8 @@ def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPol
         From `compile_rules`.
     policy : CategoryPolicy
         What each case leads to.
+    model : CategoryModel, optional
+        Asked about rows whose category tells nothing, while the policy reviews them; without it they are all reviewed.
 
     Returns
     -------
@@ -89,10 +93,17 @@ def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPol
         One of the three columns is not there.
     """
     book = rules.brands.with_names(policy.known_brands)
-    authorised = frozenset(book.column[k].key if k in book.column else k for k in map(book.key, policy.authorised_brands))
+    terms = Terms(policy, frozenset(book.column[k].key if k in book.column else k for k in map(book.key, policy.authorised_brands)))
     path_codes, paths = _facts(candidates["category_path"], PathReader(rules).read)
     brand_codes, cells = _facts(candidates["brand"], book.state)
-    hit_codes, findings = _hits(candidates["title"], TitleScanner(rules.lexicon, book))
+    scanner = TitleScanner(rules.lexicon, book)
+    hit_codes, findings = _hits(candidates["title"], scanner)
+    told: list[Opinion | None] = [None]
+    opinion_codes = np.zeros(len(candidates), dtype=np.int64)
+    if model is not None and policy.no_category == "review":
+        asked = np.array([not path.is_known and path.department == "unknown" for path in paths], dtype=bool)[path_codes]
+        foreign = np.array([bool(path.root) and not path.root_key for path in paths], dtype=bool)[path_codes]
+        opinion_codes, told = opinions(candidates, asked, foreign, scanner.rest, model)
 
     # An empty brand cell leaves the claim to the title: only there do brand and findings make one claim together.
     missing = np.array([state == "missing" for state, _, _ in cells])
@@ -104,11 +115,12 @@ def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPol
     first_toy, first_other = int(np.argmax(toys)) if len(toys) else 0, int(np.argmin(toys)) if len(toys) else 0
     stands_for = np.where(toys, first_toy, first_other)
     deciding = np.where(worn[path_codes], claim_codes, stands_for[claim_codes]) if len(toys) else claim_codes
-    cases, case_codes = _pairs(path_codes * max(len(owners), 1) + deciding, hit_codes, len(findings))
+    said, said_codes = _pairs(hit_codes, opinion_codes, len(told))
+    cases, case_codes = _pairs(path_codes * max(len(owners), 1) + deciding, said_codes, len(said))
     verdicts = []
-    for both, hit in cases:
+    for both, place in cases:
         path, owner = divmod(both, max(len(owners), 1))
-        verdicts.append(judge(paths[path], owners[owner], findings[hit], policy, authorised))
+        verdicts.append(judge(paths[path], owners[owner], findings[said[place][0]], terms, told[said[place][1]]))
     out = {
         "department": _texts((path.department for path in paths), path_codes),
         "brand_state": _texts((state for state, _, _ in owners), claim_codes),

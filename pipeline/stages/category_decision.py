@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from pipeline.errors import PlanError
 from pipeline.stages.brands import Brand
@@ -55,18 +55,45 @@ class Finding:
     evidence: str
 
 
-def judge(path: PathFacts, brand: BrandClaim, hits: TitleHits, policy: CategoryPolicy, authorised: frozenset[str]) -> Finding:
+@dataclass(frozen=True)
+class Opinion:
+    """What the text model says where the category tells nothing: `clear`, `doubtful` or `restricted`, from the path or the title."""
+
+    grade: str
+    source: str
+    department: str
+    probability: str
+    word: str
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the seller has laid down: the policy, and the keys of the brands that the seller may sell."""
+
+    policy: CategoryPolicy
+    authorised: frozenset[str] = frozenset()
+
+
+def judge(path: PathFacts, brand: BrandClaim, hits: TitleHits, terms: Terms, opinion: Opinion | None = None) -> Finding:
     """The strictest finding on one listing; among equals the first, so the order here is the order of what matters most."""
-    findings = [
-        *_judge_path(path, brand, hits, policy),
-        *_judge_brand(path, brand, hits, policy, authorised),
-        *_judge_title(path, hits, policy),
-        *_judge_absence(path, policy),
-    ]
+    findings = findings_on(path, brand, hits, terms, opinion)
     if not findings:
         where = f'category "{path.segment or path.root}"' if path.root else "the title, without a category"
         return Finding("pass", f"pass: no restricted evidence in {where}", path.segment or path.root)
     return max(findings, key=lambda finding: SEVERITY[finding.verdict])
+
+
+def findings_on(path: PathFacts, brand: BrandClaim, hits: TitleHits, terms: Terms, opinion: Opinion | None = None) -> list[Finding]:
+    """Every finding on one listing, in the order of what matters most."""
+    policy = terms.policy
+    if opinion is not None and (opinion.grade, opinion.source) == ("clear", "path"):
+        path = replace(path, is_known=True)  # as good as a known harmless root: the title is held to the same measure
+    return [
+        *_judge_path(path, brand, hits, policy),
+        *_judge_brand(path, brand, hits, policy, terms.authorised),
+        *_judge_title(path, hits, policy),
+        *(_judge_absence(path, policy) if opinion is None else _judge_opinion(path, brand, opinion, policy)),
+    ]
 
 
 def _said(verdict: str) -> str:
@@ -119,6 +146,25 @@ def _judge_absence(path: PathFacts, policy: CategoryPolicy) -> Iterable[Finding]
     if not path.is_known:
         why = f'the category root "{path.root}" does not tell what it is' if path.root else "there is no category"
         yield Finding(policy.no_category, f"{_said(policy.no_category)}: {why}", path.root)
+
+
+def _judge_opinion(path: PathFacts, brand: BrandClaim, opinion: Opinion, policy: CategoryPolicy) -> Iterable[Finding]:
+    where = f'category "{path.root}"' if opinion.source == "path" else "the title"
+    word = f', mostly "{opinion.word}"' if opinion.word else ""
+    if opinion.grade == "clear":
+        told = (
+            f"pass: the category is not known, and the text model finds nothing restricted in {where} (probability {opinion.probability})"
+        )
+        yield Finding("pass", told, path.root)
+    elif opinion.grade == "restricted":
+        # Clothes go by their brand; a model's word is not enough to let unbranded ones pass.
+        of_apparel = policy.apparel_known if brand[0] == "known" else "review"
+        verdict = {"electronics": policy.electronics, "food": policy.food, "apparel": of_apparel}[opinion.department]
+        told = f"{_said(verdict)}: {opinion.department}, says the text model of {where} (probability {opinion.probability}{word})"
+        yield Finding(verdict, told, opinion.word or path.root)
+    else:
+        told = f"review: the category is not known, the text model not sure of {where} ({opinion.department} {opinion.probability}{word})"
+        yield Finding("review", told, path.root)
 
 
 def _judge_brand(

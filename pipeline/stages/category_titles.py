@@ -124,6 +124,23 @@ class TitleScanner:
             return TitleHits((), self._brands(ones, brands)) if brands else NO_HITS
         return TitleHits(self._kept(ones, spans), self._brands(ones, brands))
 
+    def rest(self, title: str) -> str:
+        """The title without the words of restricted lists, so that one more of them never changes what is left."""
+        words = words_of(title)
+        ones = singulars(words)
+        listed: set[int] = set()
+        for i, candidates in enumerate(map(self._memo.__getitem__, words)):
+            for at, phrase, entry in candidates:
+                begin = i - at
+                if (
+                    isinstance(entry, TitleWord)
+                    and entry.department != "goods"
+                    and begin >= 0
+                    and ones[begin : begin + len(phrase)] == phrase
+                ):
+                    listed.update(range(begin, begin + len(phrase)))
+        return " ".join(word for place, word in enumerate(words) if place not in listed)
+
     def _kept(self, ones: tuple[str, ...], spans: list[tuple[int, int, TitleWord]]) -> tuple[TitleWord, ...]:
         """The words that nothing in the title excuses."""
         # A word that is evidence itself excuses no other, so that one more such word never makes a title milder.
@@ -187,7 +204,12 @@ def compile_lexicon(table: Table) -> Lexicon:
         for key in ("hard", "soft", "plain", "wearable"):
             for text in own.texts(key):
                 phrase = phrase_of(text)
-                if phrases.setdefault(phrase, word := TitleWord(text, department, key in ("hard", "wearable"), key == "wearable", key == "plain")) != word:
+                if (
+                    phrases.setdefault(
+                        phrase, word := TitleWord(text, department, key in ("hard", "wearable"), key == "wearable", key == "plain")
+                    )
+                    != word
+                ):
                     raise own.error(key, f"{text!r} stands there twice")
         endings += [(plain(t), TitleWord(t, department, True)) for t in own.texts("endings")]
         cjk += [(plain(t), TitleWord(t, department, True)) for t in own.texts("cjk")]

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 CJK = "\u3040-\u30fa\u30fc-\u30ff\u3400-\u9fff\uac00-\ud7af\u3005"
+CJK_RUN = re.compile(rf"[{CJK}]")
 _WORD = re.compile(rf"[{CJK}]+|[^\W_{CJK}]+")
 _APOSTROPHES = dict.fromkeys(map(ord, "'`\u00b4\u2018\u2019\u02bc\u2032"))
 _MARKS = dict.fromkeys(map(ord, "™®©℠"))
