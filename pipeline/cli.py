@@ -227,15 +227,30 @@ def check(dump: Path, plan: Path | None, as_json: bool) -> None:
 @_DATA
 @_PLAN
 @click.option("--dry-run", is_flag=True, help="Fit and tell, but keep nothing.")
+@click.option("--categories", is_flag=True, help="Fit the text model for listings without a known category instead.")
+@click.option(
+    "--labels", multiple=True, type=click.Path(path_type=Path, dir_okay=False), help="CSV: title, department [category_path source]."
+)
+@click.option("--taxonomy", multiple=True, type=click.Path(path_type=Path, dir_okay=False), help="Google's or Shopify's taxonomy with ids.")
 @_JSON
-def train(dumps: tuple[Path, ...], week: str | None, data: Path, plan: Path | None, dry_run: bool, as_json: bool) -> None:
+def train(
+    dumps: tuple[Path, ...], week: str | None, data: Path, plan: Path | None, dry_run: bool, as_json: bool,
+    categories: bool, labels: tuple[Path, ...], taxonomy: tuple[Path, ...],
+) -> None:  # fmt: skip
     """Fit models to your own records: return rates to order lines and return reports, price moves to price histories.
 
     DUMPS are folders or files; without them every complete folder of dumps/ is read. Runs use the model from then on.
+    With --categories the text model is fitted to labelled rows (--labels, else category_labels.csv in the data folder) and taxonomies.
 
     \b
     Example: shortlist train --dry-run
+             shortlist train --categories --taxonomy taxonomy-with-ids.en-US.txt --labels my-labels.csv
     """
+    if categories:
+        from pipeline.train_categories import CategoryOptions, train_categories
+
+        _answer_trained([train_categories(CategoryOptions(data, labels, taxonomy, dry_run))], dry_run, as_json)
+        return
     from pipeline.train import TrainOptions
     from pipeline.train import train as fit
 
@@ -243,7 +258,10 @@ def train(dumps: tuple[Path, ...], week: str | None, data: Path, plan: Path | No
         if sys.stderr.isatty():
             _answer(line, "stderr")
 
-    trained = fit(TrainOptions(data, dumps, week, plan, dry_run), say)
+    _answer_trained(fit(TrainOptions(data, dumps, week, plan, dry_run), say), dry_run, as_json)
+
+
+def _answer_trained(trained: list[Any], dry_run: bool, as_json: bool) -> None:
     if as_json:
         _answer_json({one.kind: {"sha256": one.digest, **one.card} for one in trained})
         return
@@ -288,12 +306,14 @@ def rejects(week: str | None, data: Path, top: int, as_json: bool) -> None:
     """
     from pipeline.look import week_folder
     from pipeline.publish.rejects import reject_lines, reject_reasons
+    from pipeline.publish.segments import segment_lines, stopped_segments
 
-    told = reject_reasons(week_folder(data, week)[1], top)
+    folder = week_folder(data, week)[1]
+    told = {**reject_reasons(folder, top), "categories": stopped_segments(folder, top)}
     if as_json:
         _answer_json(told)
     else:
-        _answer(reject_lines(told))
+        _answer(reject_lines(told) + segment_lines(told["categories"]))
 
 
 @shortlist.command()

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline import store
 from pipeline.calendar import checked_week
-from pipeline.config import CONFIGS, load_configs, load_plan
+from pipeline.config import CONFIGS, Configs, load_configs, load_plan
 from pipeline.customs import parse_imports
 from pipeline.errors import NothingToDo
 from pipeline.fees import parse_schedules
@@ -19,7 +19,9 @@ from pipeline.plan_check import check_plan
 from pipeline.publish.explain import explained
 from pipeline.publish.sourcing import sourcing_rows
 from pipeline.stages.categories import compile_rules
+from pipeline.stages.category_trail import trail
 from pipeline.tables import DUMP_TABLES
+from pipeline.tasks import category_policy
 
 
 def week_folder(data: Path, week: str | None) -> tuple[str, Path]:
@@ -60,7 +62,16 @@ def explain_product(data: Path, product: str, week: str | None, marketplace: str
                 key = [("product_id", "==", product), ("marketplace", "==", one["marketplace"][0].as_py())]
                 listed = store.read_parquet(current / "shortlist.parquet", ["rank"], key)
                 ranks[earlier] = listed["rank"][0].as_py() if listed.num_rows else None
-        yield explained(one, plan, load_configs().digits), ranks
+        configs = load_configs()
+        yield {**explained(one, plan, configs.digits), "category_trail": _category_trail(one.to_pylist()[0], plan, configs)}, ranks
+
+
+def _category_trail(row: dict[str, Any], plan: Plan, configs: Configs) -> list[str]:
+    """The way to the row's category verdict, as long as the rule files are those of its run."""
+    rules = compile_rules(configs.category_tables)
+    if row.get("rules_version") != rules.digest[:16]:
+        return ["the rule files have changed since this run: run the week again to see the way"]
+    return trail((row.get("title"), row.get("brand"), row.get("category_path")), rules, category_policy(plan))
 
 
 def sourcing_list(data: Path, week: str | None, top: int | None) -> tuple[str, list[dict[str, Any]], dict[str, int]]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline import store
 from pipeline.errors import ModelError
+from pipeline.stages.category_model import CategoryModel
 from pipeline.stages.price_learning import PriceModel
 from pipeline.stages.return_model import ReturnModel
 
@@ -33,6 +34,7 @@ class FittedModels:
 
     returns: ReturnModel | None = None
     prices: PriceModel | None = None
+    categories: CategoryModel | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
     cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -70,11 +72,13 @@ def keep_model(data: store.DataFolder, trained: Trained) -> Path:
 
 def load_models(data: store.DataFolder) -> FittedModels:
     """The models in force in this data folder; raises `ModelError` for one that this version did not write."""
-    found = {kind: _loaded(data, kind, model) for kind, model in (("returns", ReturnModel), ("prices", PriceModel))}
-    returns, prices = found["returns"], found["prices"]
+    kinds = (("returns", ReturnModel), ("prices", PriceModel), ("categories", CategoryModel))
+    found = {kind: _loaded(data, kind, model) for kind, model in kinds}
+    returns, prices, categories = found["returns"], found["prices"], found["categories"]
     return FittedModels(
         returns=returns[0] if returns else None,  # type: ignore[arg-type]
         prices=prices[0] if prices else None,  # type: ignore[arg-type]
+        categories=categories[0] if categories else None,  # type: ignore[arg-type]
         digests={kind: told[1] for kind, told in found.items() if told},
         cards={kind: told[2] for kind, told in found.items() if told},
     )

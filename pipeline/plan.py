@@ -227,6 +227,10 @@ class Categories(_Frozen):
     supplements: Treatment
     luggage: Treatment
     licence: Treatment
+    licence_goods: Treatment
+    baby: Treatment
+    hazmat: Treatment
+    batteries: Treatment
     no_category: Treatment
     mismatch: Treatment
     authorised_brands: tuple[str, ...]

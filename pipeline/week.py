@@ -121,7 +121,7 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
 
     prices = price_distributions(frame, placed(known_prices, frame), as_of, plan.forecast, facts.models.prices)
     frame = _added(frame, prices.frame)
-    frame = _added(frame, classify(frame, facts.category_rules, facts.category_policy).rename(columns={"fee_category": "guessed_fees"}))
+    frame = _added(frame, _department(frame, facts))
     frame = _added(frame, _identity(frame, facts))
     frame = _added(frame, seller_marks(frame, facts.decisions, facts.listed, as_of, plan.list.skip_weeks))
     duty_free = {code: market.duty_free_origins for code, market in facts.marketplaces.items()}
@@ -185,6 +185,13 @@ def with_ordered_products(candidates: pd.DataFrame, ordered: pd.DataFrame) -> pd
     more = conform(ordered[unknown], CANDIDATES + ORIGIN)
     both = pd.concat([candidates, more], ignore_index=True) if len(more) else candidates
     return both.sort_values(KEY, kind="stable").reset_index(drop=True)
+
+
+def _department(frame: pd.DataFrame, facts: WeekFacts) -> pd.DataFrame:
+    """What the category gate says of each listing; its guess at the fee category is kept apart from a stated one."""
+    told = classify(frame, facts.category_rules, facts.category_policy, facts.models.categories)
+    version = pd.Series(facts.category_rules.digest[:16], index=told.index, dtype=told["department"].dtype)
+    return told.rename(columns={"fee_category": "guessed_fees"}).assign(rules_version=version)
 
 
 def _identity(frame: pd.DataFrame, facts: WeekFacts) -> pd.DataFrame:

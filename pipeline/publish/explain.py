@@ -82,6 +82,8 @@ def explained_text(told: Mapping[str, Any], ranks: Mapping[str, int | None]) -> 
     ]
     if row.get("missing"):
         lines.append(f"  missing: {', '.join(row['missing'])}")
+    if told.get("category_trail"):
+        lines += ["", "the way to the category verdict", *(f"  {line}" for line in told["category_trail"])]
     lines += ["", "rules (value against limit)"]
     marks = {"pass": "ok", "warn": "warn", "review": "REVIEW", "reject": "REJECT"}
     for rule in told["rules"]:

@@ -102,19 +102,19 @@ def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPol
     opinion_codes = np.zeros(len(candidates), dtype=np.int64)
     if model is not None and policy.no_category == "review":
         asked = np.array([not path.is_known and path.department == "unknown" for path in paths], dtype=bool)[path_codes]
-        foreign = np.array([bool(path.root) and not path.root_key for path in paths], dtype=bool)[path_codes]
+        foreign = np.array([path.is_tree for path in paths], dtype=bool)[path_codes]
         opinion_codes, told = opinions(candidates, asked, foreign, scanner.rest, model)
 
     # An empty brand cell leaves the claim to the title: only there do brand and findings make one claim together.
     missing = np.array([state == "missing" for state, _, _ in cells])
     claims, claim_codes = _pairs(brand_codes, np.where(missing[brand_codes], hit_codes, 0), len(findings))
     owners = [brand_of(cells[brand], findings[hit]) for brand, hit in claims]
-    # Rows that agree in what decides are judged once; outside apparel a brand decides nothing but by its maker's kind of goods.
-    worn = np.array([path.department == "apparel" for path in paths])
+    # Rows that agree in what decides are judged once. A brand decides in apparel, where the model was asked, and when its maker makes
+    # toys; elsewhere any other brand stands for it.
+    worn = np.array([path.department == "apparel" for path in paths], dtype=bool)
     toys = np.array([known is not None and known.kind == "toy" for _, _, known in owners], dtype=bool)
-    first_toy, first_other = int(np.argmax(toys)) if len(toys) else 0, int(np.argmin(toys)) if len(toys) else 0
-    stands_for = np.where(toys, first_toy, first_other)
-    deciding = np.where(worn[path_codes], claim_codes, stands_for[claim_codes]) if len(toys) else claim_codes
+    counts = worn[path_codes] | toys[claim_codes] | (opinion_codes > 0)
+    deciding = np.where(counts, claim_codes, int(np.argmin(toys)) if len(toys) else 0)
     said, said_codes = _pairs(hit_codes, opinion_codes, len(told))
     cases, case_codes = _pairs(path_codes * max(len(owners), 1) + deciding, said_codes, len(said))
     verdicts = []

@@ -36,6 +36,10 @@ class CategoryPolicy:
     supplements: str = "reject"
     luggage: str = "pass"
     licence: str = "review"
+    licence_goods: str = "pass"
+    baby: str = "pass"
+    hazmat: str = "review"
+    batteries: str = "review"
     no_category: str = "review"
     mismatch: str = "review"
     authorised_brands: frozenset[str] = frozenset()
@@ -122,6 +126,14 @@ def _judge_path(path: PathFacts, brand: BrandClaim, hits: TitleHits, policy: Cat
         name = "food: ingestible" if path.kind == "supplements" else path.department.replace("_", " ")
         yield Finding(verdict, f"{_said(verdict)}: {name}, because of {_where(path)}{_doubt(path, brand, hits)}", evidence)
 
+    for remark, segment in path.remarks:
+        verdict = getattr(policy, remark)
+        if verdict != "pass":
+            yield Finding(verdict, f'{_said(verdict)}: {_REMARKS[remark]}, because of category segment "{segment}"', segment)
+
+
+_REMARKS = {"baby": "goods for babies", "hazmat": "dangerous goods"}
+
 
 def _is_toy_among_games(path: PathFacts, brand: BrandClaim, hits: TitleHits) -> bool:
     # Building sets stand under "Games > PlayStation 4 > Spiele" in real exports: the maker and the title contradict, so a person decides.
@@ -171,6 +183,11 @@ def _judge_brand(
     path: PathFacts, brand: BrandClaim, hits: TitleHits, policy: CategoryPolicy, authorised: frozenset[str]
 ) -> Iterable[Finding]:
     if path.department != "apparel":
+        if policy.licence_goods != "pass":
+            for found in hits.brands:
+                if found.brand.kind == "licence" and found.brand.key not in {brand[1], *authorised}:
+                    verdict = policy.licence_goods
+                    yield Finding(verdict, f'{_said(verdict)}: the title names the licence "{found.brand.name}"', found.brand.name)
         return
     state, key, known = brand
     name = known.name if known else ""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from html import unescape
 
-from pipeline.stages.category_rules import RESTRICTED, CategoryRules, Root, SegmentRule, root_key
+from pipeline.stages.category_rules import REMARKS, RESTRICTED, CategoryRules, Root, SegmentRule, root_key
 from pipeline.stages.phrases import singulars, words_of
 
 # Only whole, short entities: a long run of digits is no character.
@@ -15,6 +15,7 @@ _SEPARATOR = re.compile("[>\u203a\u00bb\uff1e|\uff5c\u2192\u21d2\u25b8\u25b6\u27
 # These separate only where what stands before one of them is then a known root.
 _DOUBTFUL = re.compile(r"::|[/\\:;,\uff0f\uff1a\uff1b]|\s[-\u2013\u2014]\s")
 _WORDLESS = re.compile("[\0-/:-@[-`{-\x7f]*")
+_BABY_ROOTS = frozenset({"Baby", "ToysAndBaby"})
 _LONGEST_PATH = 1000  # characters in which such a root is looked for; real paths have under 300
 # The return prior follows what the goods are, where that is known better than from the root.
 _RETURN_BY_DEPARTMENT = {
@@ -44,6 +45,8 @@ class PathFacts:
     careless: frozenset[str] = frozenset()
     kind: str = ""
     root_key: str = ""
+    remarks: tuple[tuple[str, str], ...] = ()
+    is_tree: bool = False  # more than one segment below a root that nobody knows: enough for the text model to read
 
 
 # Of one segment: department rules, traps, fee rules.
@@ -104,6 +107,18 @@ class PathReader:
             self._bare[segments[0]] = self._read(segments[:1], matches[:1], root)
         return self._bare[segments[0]]
 
+    def matches(self, path: str | None) -> list[str]:
+        """What each segment of a path matches, leaf first, in words."""
+        lines = []
+        for segment in reversed(_named(_SEPARATOR.split(path or ""))):
+            rules, traps, _ = self._match(segment)
+            claims = list(dict.fromkeys(rule.kind or rule.department for rule in rules))
+            cancels = sorted({department for trap in traps for department in trap.cancels})
+            if claims or cancels:
+                said = f"speaks for {', '.join(claims)}" if claims else "speaks for nothing"
+                lines.append(f'segment "{segment}" {said}' + (f", takes back {', '.join(cancels)}" if cancels else ""))
+        return lines
+
     def _root(self, segment: str) -> Root | None:
         if segment not in self._roots:
             self._roots[segment] = self._rules.roots.get(root_key(segment))
@@ -137,6 +152,8 @@ class PathReader:
             root.careless if root else frozenset(),
             kind,
             root.key if root else "",
+            finder.remarks(segments, root),
+            root is None and len(segments) > 1,
         )
 
 
@@ -173,6 +190,15 @@ class _Finder:
                 if fits and not self.is_cancelled(department, at):
                     return at, rule.kind
         return -1, ""
+
+    def remarks(self, segments: list[str], root: Root | None) -> tuple[tuple[str, str], ...]:
+        """What a seller may treat apart whatever the department: goods for babies, dangerous goods; each with its segment."""
+        found = []
+        for remark in REMARKS:
+            at, _ = self.find(remark)
+            if at >= 0 or (remark == "baby" and root is not None and root.key in _BABY_ROOTS):
+                found.append((remark, segments[max(at, 0)]))
+        return tuple(found)
 
     def is_cancelled(self, department: str, at: int) -> bool:
         """Whether a trap takes the department back at this place: in the segment itself, from one below it or one above it."""

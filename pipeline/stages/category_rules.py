@@ -16,6 +16,8 @@ from pipeline.stages.phrases import PhraseIndex, phrase_of, words_of
 
 DEPARTMENTS = ("electronics", "apparel", "food", "powered", "animal_food", "luggage", "other", "unknown")
 RESTRICTED = ("food", "electronics", "apparel")
+# Told beside the department, for a switch of their own in the plan.
+REMARKS = ("baby", "hazmat")
 RETURN_CLASSES = frozenset(
     {
         "grocery",
@@ -133,7 +135,7 @@ def compile_rules(tables: Mapping[str, Mapping[str, Any]]) -> CategoryRules:
     keys = frozenset(root.key for root in roots.values()) | {"unknown"}
 
     def segment_rule(table: Table) -> SegmentRule:
-        department = table.text("department", {*DEPARTMENTS, "pet", "costume"} - {"other", "unknown"})
+        department = table.text("department", {*DEPARTMENTS, *REMARKS, "pet", "costume"} - {"other", "unknown"})
         return SegmentRule(
             department,
             kind=table.text("kind", {"", "supplements", "smartwatch", "clear"}, ""),

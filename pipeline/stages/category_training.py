@@ -17,6 +17,7 @@ SLOTS = 1 << 17
 RECALL_MIN = 0.985
 PRECISION_MIN = 0.98
 PASS_BELOW_MAX = 0.2  # whatever the rules stop, a row that is restricted with one chance in five does not pass
+ROWS_MIN = 100  # restricted rows held out; with fewer no limit can be told, and nothing passes by the model
 FOLDS_MAX = 5
 
 
@@ -125,7 +126,7 @@ def held_out_margins(labelled: Labelled, features: sparse.csr_matrix) -> np.ndar
 
 def _pass_below(probability: np.ndarray, caught: np.ndarray) -> float:
     """The limit below which so few of these restricted rows fall that, with those the rules stop, not too many pass."""
-    if not len(probability):
+    if len(probability) < ROWS_MIN:
         return 0.0
     held = np.sort(np.where(caught, 1.0, probability))
     return float(np.floor(1000 * held[int((1 - RECALL_MIN) * len(held))]) / 1000)
@@ -159,10 +160,8 @@ def fit_categories(labelled: Labelled) -> tuple[CategoryModel, dict[str, Any]]:
     slope, shift = max(float(calibration.coef_[0, 0]), 1e-3), float(calibration.intercept_[0])
     probability = 1.0 / (1.0 + np.exp(-(slope * margins + shift)))
     paths = np.array(labelled.is_path, dtype=bool)
-    titles = known & ~paths
     caught = np.array(labelled.is_caught, dtype=bool)
-    of_titles = titles & restricted if (titles & restricted).sum() >= 50 else known & restricted
-    of_paths = known & paths & restricted if (known & paths & restricted).sum() >= 50 else known & restricted
+    of_titles, of_paths = known & restricted & ~paths, known & restricted & paths
     weights, intercepts = _fit(features, labels)
     model = CategoryModel(
         slots=SLOTS,

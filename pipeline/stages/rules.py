@@ -152,6 +152,16 @@ def _flag_rule(column: str, severity: int, detail: str) -> Callable[[Facts, Plan
     return check
 
 
+def _hazmat(facts: Facts, plan: Plan) -> Outcome:
+    severity = {"pass": PASS, "review": REVIEW, "reject": REJECT}[plan.categories.hazmat]
+    return _flag_rule("is_hazmat", severity, "dangerous goods")(facts, plan)
+
+
+def _batteries(facts: Facts, plan: Plan) -> Outcome:
+    severity = {"pass": PASS, "review": REVIEW, "reject": REJECT}[plan.categories.batteries]
+    return _flag_rule("has_batteries", severity, "batteries")(facts, plan)
+
+
 def _suppliers(facts: Facts, plan: Plan) -> Outcome:
     return at_least(np.where(facts.has_offer, facts.real("suppliers"), np.nan), plan.rules.suppliers_min, WARN)
 
@@ -243,8 +253,8 @@ RULES: tuple[Rule, ...] = (
     Rule("supplier_contact", "G-30", "yes/no", "the supplier's contact is known", _contact),
     Rule("gtin_invalid", "G-29", "yes/no", "every GTIN has its length and check digit",
          _flag_rule("is_gtin_invalid", WARN, "a GTIN fails its check digit")),
-    Rule("hazmat", "own", "yes/no", "no dangerous goods", _flag_rule("is_hazmat", REVIEW, "dangerous goods")),
-    Rule("batteries", "own", "yes/no", "needs no batteries", _flag_rule("has_batteries", REVIEW, "batteries")),
+    Rule("hazmat", "own", "yes/no", "no dangerous goods", _hazmat),
+    Rule("batteries", "own", "yes/no", "needs no batteries", _batteries),
     Rule("heat_sensitive", "own", "yes/no", "not heat sensitive", _flag_rule("is_heat_sensitive", REVIEW, "heat sensitive")),
     Rule("amazon_share", "own", "share", "Amazon's share of the buy box at most",
          _share_rule("amazon_share_90", "amazon_share_max", REVIEW)),

@@ -24,7 +24,7 @@ RANKS = (
     ("attend",),
     ("weeks", "doctor"),
     ("schedule",),
-    ("run", "train", "check", "look"),
+    ("run", "train", "train_categories", "check", "look"),
     ("keep",),
     ("train_prices",),
     ("demo/*",),

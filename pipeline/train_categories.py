@@ -1,0 +1,109 @@
+"""`shortlist train --categories`: fit the text model for listings without a known category, from labelled rows and taxonomies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import store
+from pipeline.config import CONFIGS, load_configs, read_toml
+from pipeline.errors import DumpError, NothingToDo
+from pipeline.ingest.labels import read_labels, read_taxonomy
+from pipeline.models import Trained, keep_model, packed
+from pipeline.stages.categories import DEPARTMENTS, compile_rules
+from pipeline.stages.category_model import MODEL_DEPARTMENTS
+from pipeline.stages.category_paths import PathReader
+from pipeline.stages.category_rules import CategoryRules
+from pipeline.stages.category_titles import TitleScanner
+from pipeline.stages.category_training import Labelled, branches, fit_categories, merge
+
+LABELS = "category_labels.csv"
+
+
+@dataclass(frozen=True)
+class CategoryOptions:
+    """What the command was asked: without label files, those of the data folder are read."""
+
+    data: Path
+    labels: tuple[Path, ...] = ()
+    taxonomies: tuple[Path, ...] = ()
+    dry_run: bool = False
+
+
+def train_categories(options: CategoryOptions) -> Trained:
+    """Fit the model, and keep it unless it is a dry run.
+
+    Raises
+    ------
+    NothingToDo
+        Neither labels nor a taxonomy, or no department beside `other` among them.
+    DumpError
+        A file cannot be read as what it should be.
+    """
+    data = store.DataFolder(options.data)
+    own = options.data / LABELS
+    files = options.labels or ((own,) if own.is_file() else ())
+    if not files and not options.taxonomies:
+        raise NothingToDo(f"nothing to learn from; put labelled rows into {own} (title, department), or name a --taxonomy file")
+    rules = compile_rules(load_configs().category_tables)
+    parts = [_labels(path, rules) for path in files] + [_taxonomy(path, rules) for path in options.taxonomies]
+    labelled = merge(*parts)
+    try:
+        model, card = fit_categories(labelled)
+    except ValueError as error:
+        raise NothingToDo(f"too little to learn from: {error}") from None
+    digests = {path.name: store.file_digest(path)[1] for path in (*files, *options.taxonomies)}
+    trained = Trained("categories", packed("categories", model), {**card, "files": digests, "rules_version": rules.digest}, _lines(card))
+    if not options.dry_run:
+        with data.lock():
+            keep_model(data, trained)
+    return trained
+
+
+def _labels(path: Path, rules: CategoryRules) -> Labelled:
+    scanner = TitleScanner(rules.lexicon, rules.brands)
+    rows = [row for row in read_labels(path) if row["title"]]
+    for row in rows:
+        if row["department"] not in DEPARTMENTS:
+            raise DumpError(f"{path.name}: department {row['department']!r} is none of {', '.join(DEPARTMENTS)}")
+    rows = [row for row in rows if row["department"] != "unknown"]
+    texts = tuple(row["title"] for row in rows)
+    return Labelled(
+        texts=texts,
+        labels=tuple(row["department"] if row["department"] in MODEL_DEPARTMENTS else "other" for row in rows),
+        sources=tuple(row["source"] or path.name for row in rows),
+        is_path=(False,) * len(rows),
+        is_caught=tuple(any(word.department != "goods" for word in scanner.scan(text).words) for text in texts),
+    )
+
+
+def _taxonomy(path: Path, rules: CategoryRules) -> Labelled:
+    reader = PathReader(rules)
+    kind, categories = read_taxonomy(path)
+
+    def stops(text: str) -> bool:
+        return reader.read(f"Foreign tree > {text}").department in MODEL_DEPARTMENTS[1:]
+
+    return branches(read_toml(CONFIGS / "taxonomy.toml")["branch"], categories, kind, stops)
+
+
+def _lines(card: dict[str, Any]) -> list[str]:
+    labels = ", ".join(f"{name} {count:,}" for name, count in card["labels"].items())
+    lines = [
+        f"category model from {card['rows']:,} texts ({labels})",
+        f"a title passes below {card['title_pass_below']}, a foreign path below {card['path_pass_below']}; "
+        f"rejected from {card['reject_above']} on",
+        *(["too few labelled titles: none passes by the model"] if not card["title_pass_below"] else []),
+        "measured on sources the fit has not seen:",
+    ]
+    for source, told in card["held_out"].items():
+        lines.append(
+            f"  {source:<28} restricted {told['restricted']:>6,}, not passed {_share(told['restricted_not_passed'])}; "
+            f"others {told['clean']:>6,}, not passed {_share(told['clean_not_passed'])}, rejected {_share(told['clean_rejected'])}"
+        )
+    return lines
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"
