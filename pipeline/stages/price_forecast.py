@@ -173,13 +173,21 @@ def joined(*parts: Atoms) -> Atoms:
     )
 
 
+def _by_row_and_price(atoms: Atoms) -> np.ndarray:
+    """The order by (row, cents): one whole key sorts more than ten times as fast as two, as long as it fits."""
+    bits = int(atoms.cents.max(initial=0)).bit_length()
+    if bits + int(atoms.row.max(initial=0)).bit_length() > 62:
+        return np.lexsort((atoms.cents, atoms.row))
+    return np.argsort((atoms.row << bits) + atoms.cents, kind="stable")
+
+
 def quantiles(atoms: Atoms, candidates: int, levels: int = LEVELS) -> tuple[np.ndarray, np.ndarray]:
     """Equally spaced quantiles of each candidate: the smallest price at which (levels + 1) x (weight so far) >= k x (whole weight).
 
     Returns (int64 of shape (candidates, levels), mask of candidates with atoms). Whole weights are compared exactly.
     """
     parts = levels + 1
-    order = np.lexsort((atoms.cents, atoms.row))
+    order = _by_row_and_price(atoms)
     row, cents, weight = atoms.row[order], atoms.cents[order], atoms.weight[order]
     values = np.zeros((candidates, levels), dtype=np.int64)
     known = np.zeros(candidates, dtype=bool)
