@@ -39,7 +39,7 @@ UCI = {
     "InvoiceNo": "order_id", "StockCode": "product_id", "CustomerID": "customer_id", "InvoiceDate": "ordered_at", "Quantity": "quantity",
     "UnitPrice": "unit_price",
 }  # fmt: skip
-_ARTICLE = r"\d{5}[A-Z]*|DCGS.*"
+ARTICLE = r"\d{5}[A-Z]*|DCGS.*"
 _ALMOST_SURE = 1e9  # a point rate as a beta-binomial: a strength that leaves no spread
 
 
@@ -61,9 +61,9 @@ def read_table(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
-def sales_of(lines: pd.DataFrame, products: str = _ARTICLE) -> pd.DataFrame:
+def sales_of(lines: pd.DataFrame, products: str = ARTICLE) -> pd.DataFrame:
     """Order lines to one row per (order, product): day, back_day, price (median of its lines)."""
-    lines = lines.rename(columns=UCI).drop_duplicates()
+    lines = lines.rename(columns=UCI).drop_duplicates().reset_index(drop=True)
     lines = lines.assign(product_id=lines["product_id"].astype(str).str.upper().str.strip())
     lines = lines[lines["product_id"].str.fullmatch(products)]
     customer = lines["customer_id"].astype(str).str.removesuffix(".0")
@@ -210,7 +210,7 @@ def main() -> None:
     orders.add_argument("--window", type=int, default=30)
     orders.add_argument("--thin", type=int)
     orders.add_argument("--seed", type=int, default=0)
-    orders.add_argument("--products", default=_ARTICLE)
+    orders.add_argument("--products", default=ARTICLE)
     counts = kinds.add_parser("counts")
     counts.add_argument("train", type=Path)
     counts.add_argument("test", type=Path)

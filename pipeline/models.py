@@ -5,6 +5,7 @@ No model file can name code: each kind's fields are the whole allow-list, and wh
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping
@@ -37,6 +38,12 @@ class FittedModels:
     categories: CategoryModel | None = None
     digests: Mapping[str, str] = field(default_factory=dict)
     cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def returns_to(self) -> int:
+        """The last day of sale that the return model was fitted to (days since 1970-01-01); without a model the end of time."""
+        told = self.cards.get("returns", {}).get("data", {}).get("to") if self.returns is not None else None
+        return (dt.date.fromisoformat(told) - dt.date(1970, 1, 1)).days if told else 10**9
 
 
 NO_MODELS = FittedModels()

@@ -27,13 +27,14 @@ from pipeline.ingest.dump import ReadContext
 from pipeline.inputs import Inputs, find_dump, gather, run_id, versions
 from pipeline.keep import PARCELS, Told, keep_week
 from pipeline.log import SILENT, Log
-from pipeline.models import NO_MODELS, load_models
+from pipeline.models import NO_MODELS, FittedModels, load_models
 from pipeline.plan import Plan
 from pipeline.plan_check import check_plan
 from pipeline.publish.manifest import SCHEMA_VERSION, manifest_bytes, totals
 from pipeline.publish.shape import doubts, plain, shape_of
 from pipeline.publish.shortlist import Lists, write_lists
 from pipeline.publish.warnings import pass_share_warning, rate_words, supplier_questions
+from pipeline.stages.drift import added_up, drift_warning
 from pipeline.stages.kept_records import known_deliveries
 from pipeline.stages.margin import schedules_in_force
 from pipeline.stages.matching import match_offers, product_codes
@@ -168,6 +169,7 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
 
     manifest = {"run_id": own_id, "options": asked, "models": dict(models.digests), "unmatched_offers": gathered.unmatched.num_rows}
     manifest |= _manifest(inputs, plan, entries, lists, decided, before, out)
+    _watch_returns(manifest, models, decided)
     _compare(manifest, _shapes(data, inputs), out, plan, is_strict=options.strict)
     manifest["timings"] = clock.timings(workers)
     store.keep_bytes(out / "run.json", manifest_bytes(manifest))
@@ -179,6 +181,17 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
     clock.lap("commit")
     log.event("written", verdicts=manifest["verdicts"], doubts=[doubt["guard"] for doubt in manifest["doubts"]])
     return Result(manifest, folder, is_new=True)
+
+
+def _watch_returns(manifest: dict[str, Any], models: FittedModels, decided: Sequence[DecideAnswer]) -> None:
+    """Hold the orders that became mature since the return model was fitted against what it says, and warn of a drift."""
+    if models.returns is None:
+        return
+    manifest["fresh_returns"] = fresh = added_up(answer.fresh_returns for answer in decided)
+    card = models.cards["returns"]
+    checked = (card.get("later_orders") or {}).get("scores", {}).get("observed_over_predicted")
+    warning = drift_warning(fresh, card["data"]["to"], checked)
+    manifest["warnings"] = [*manifest["warnings"], *([warning] if warning else [])]
 
 
 def _shapes(data: store.DataFolder, inputs: Inputs) -> list[dict[str, Any]]:

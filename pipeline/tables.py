@@ -318,6 +318,7 @@ DECISIONS = (
     _c("return_class", TEXT),
     _c("return_prior", TEXT, "", "configured (no model is trained) or fitted (by `shortlist train`)"),
     _c("return_prior_mean", REAL, "fraction"),
+    _c("return_prior_orders", REAL, "orders", "what the prior is worth"),
     _c("is_return_excess", FLAG),
     _c("own_sold_orders", WHOLE, "orders"),
     _c("own_returned_orders", WHOLE, "orders"),

@@ -203,6 +203,7 @@ class DecideAnswer:
     superseded: dict[str, int]
     conflicts: tuple[dict[str, object], ...]
     rejects_alone: dict[str, int]
+    fresh_returns: dict[str, int]
     verdicts: dict[str, int]
     rates: dict[str, int]
 
@@ -227,6 +228,7 @@ def decide_task(task: DecideTask) -> DecideAnswer:
         superseded=decided.superseded,
         conflicts=tuple(decided.conflicts.astype(object).to_dict("records")),
         rejects_alone=decided.rejects_alone,
+        fresh_returns=decided.fresh_returns,
         rates=rate_counts(decided.frame),
         verdicts={str(k): int(v) for k, v in decided.frame["verdict"].value_counts().items()},
     )

@@ -21,6 +21,7 @@ from pipeline.plan import Plan
 from pipeline.stages import price_rows, verdicts
 from pipeline.stages.candidates import one_row_per_product
 from pipeline.stages.categories import CategoryPolicy, CategoryRules, classify
+from pipeline.stages.drift import fresh_returns
 from pipeline.stages.identity import gtins_invalid, packs_differ
 from pipeline.stages.kept_records import known_orders, known_returns
 from pipeline.stages.margin import Tariff, unit_economics
@@ -101,6 +102,7 @@ class Decided:
     superseded: dict[str, int]
     conflicts: pd.DataFrame
     rejects_alone: dict[str, int]
+    fresh_returns: dict[str, int]
 
 
 def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
@@ -148,6 +150,7 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
         superseded=superseded,
         conflicts=merged.conflicts,
         rejects_alone=verdicts.rejects_alone(outcomes, frame),
+        fresh_returns=fresh_returns(frame, orders.sales, facts.models.returns_to, as_of - plan.returns.window_days),
     )
 
 

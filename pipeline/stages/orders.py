@@ -26,12 +26,13 @@ class OrderFacts:
     `counts`: one row per product with `own_sold_orders`, `own_returned_orders` (as reports count: return
     orders), `own_orders_back` (orders that came back, each once, in parts or whole), `own_sold_units`, `own_returned_units`,
     `mature_orders`, `mature_returned`, `recent_units`. `history`: (marketplace, product_id, date, price_cents, currency).
-    `candidates`: products that no candidate file holds. `repeats`: dropped lines per file.
+    `candidates`: products that no candidate file holds. `sales`: what `linked_sales` gives. `repeats`: dropped lines per file.
     """
 
     counts: pd.DataFrame
     history: pd.DataFrame
     candidates: pd.DataFrame
+    sales: pd.DataFrame
     repeats: dict[str, int]
 
 
@@ -56,12 +57,13 @@ def order_facts(orders: pd.DataFrame, as_of: int, window_days: int, recent_days:
         counts=_counts(sales, returns, as_of, window_days, recent_days),
         history=_daily_prices(lines[~back]),
         candidates=_candidates(lines, back),
+        sales=sales,
         repeats=repeats,
     )
 
 
 def linked_sales(orders: pd.DataFrame, as_of: int) -> pd.DataFrame:
-    """One row per order and product: `marketplace`, `product_id`, `order_id`, `day`, `units`, `customer` and `back_day`.
+    """One row per order and product: `marketplace`, `product_id`, `order_id`, `day`, `units`, `customer`, `came_back` and `back_day`.
 
     `back_day` is the day on which the first part of it came back, `NEVER` where none did up to the as-of day.
     """

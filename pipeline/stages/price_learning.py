@@ -55,12 +55,13 @@ def learn_prices(
     changed, intervals = float(seen.changes.sum()), float(seen.intervals.sum())
     watched = intervals * float((seen.gap_days * seen.intervals).sum() / max(intervals, 1))
     gap = watched / max(intervals, 1)
+    watched_enough = np.count_nonzero(seen.intervals) >= PRODUCTS_MIN
     enough = len(np.unique(owner)) >= PRODUCTS_MIN
     has_moves = len(np.unique(owner[~same])) >= PRODUCTS_MIN
     shares = (np.arange(KERNEL_POINTS) + 0.5) / KERNEL_POINTS
     return PriceModel(
         kernel=tuple(float(r) for r in np.quantile(moved, shares)) if has_moves else None,
-        hazard=max(float(-np.log1p(-min(changed / intervals, 0.98)) / gap), 1e-5) if enough and intervals > 0 else None,
+        hazard=max(float(-np.log1p(-min(changed / intervals, 0.98)) / gap), 1e-5) if watched_enough else None,
         stay_share_snapshot=_mean_share(same, owner) if enough else None,
         stay_share_flat=_mean_share(same[flat], owner[flat]),
         stay_share_moved=_mean_share(same[~flat], owner[~flat]),

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import betaln, expit
 
+from pipeline.stages.drift import RATIO, SIGMAS
 from pipeline.stages.forecast_scores import beta_binomial_loss, binomial_loss, calibration, return_scores
 from pipeline.stages.return_model import ReturnCounts, ReturnModel, fit_returns
 
@@ -93,8 +94,11 @@ def held_out(earlier: ReturnCounts, later: Later, configured_strength: np.ndarra
         "configured_priors": 1e4 * float(beta_binomial_loss(*configured, after.returned, after.orders).sum()) / scores.orders,
         **rival_losses(earlier, seen, after),
     }
+    rate, strength = alpha / (alpha + beta_), alpha + beta_
+    spread = float(np.sum(after.orders * rate * (1 - rate) * (strength + after.orders) / (strength + 1))) ** 0.5
+    sigmas = float(after.returned.sum() - (rate * after.orders).sum()) / max(spread, 1e-9)
     rows = calibration(alpha / (alpha + beta_), after.returned, after.orders)
-    return {"scores": asdict(scores), "loss_per_order": losses, "calibration": rows}
+    return {"scores": asdict(scores), "loss_per_order": losses, "calibration": rows, "drift_sigmas": sigmas}
 
 
 def unseen_products(counts: ReturnCounts, folds: np.ndarray, configured_strength: np.ndarray) -> dict[str, float]:
@@ -141,6 +145,10 @@ def training_lines(card: Mapping[str, Any]) -> list[str]:
         lines.append(f"  loss x 10,000 on later orders: {told}")
         ratio = card["later_orders"]["scores"]["observed_over_predicted"]
         lines.append(f"  later orders: {ratio:.2f} times as many came back as it said")
+        if abs(card["later_orders"]["drift_sigmas"]) > SIGMAS and not 1 / RATIO <= ratio <= RATIO:
+            lines.append(
+                "  warning: recent orders do not come back as earlier ones did; look whether records are missing, and train again soon"
+            )
     else:
         lines.append("  too few returns to hold some back: no figure on later orders")
     return lines

@@ -41,8 +41,8 @@ def return_risk(candidates: pd.DataFrame, counts: pd.DataFrame, plan: Returns, m
     DataFrame, n rows
         `return_alpha`, `return_beta`, `return_rate_mean`, `return_rate_low`, `return_rate_high` (90 % interval),
         `return_over_limit_probability`, `return_orders` (Int64, mature orders behind the rate), `return_evidence` (E0 ... E4),
-        `return_prior` (configured, fitted), `return_prior_mean`, `is_return_excess` (more returned than sold: the window is wrong, the
-        counts are not used).
+        `return_prior` (configured, fitted), `return_prior_mean`, `return_prior_orders` (its strength), `is_return_excess` (more returned
+        than sold: the window is wrong, the counts are not used).
     """
     mean, strength = _prior(candidates, plan, model)
     level = np.full(len(candidates), "E0", dtype=object)
@@ -75,6 +75,7 @@ def return_risk(candidates: pd.DataFrame, counts: pd.DataFrame, plan: Returns, m
         "return_evidence": pd.Series(level, dtype=string),
         "return_prior": pd.Series([FITTED if model is not None else CONFIGURED] * len(candidates), dtype=string),
         "return_prior_mean": real_series(shifted),
+        "return_prior_orders": real_series(strength),
         "is_return_excess": pd.Series(evidence.is_excess, dtype="boolean"),
     }
     return pd.DataFrame(columns).set_index(candidates.index)
