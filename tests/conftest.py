@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime as dt
+import io
 import os
+import signal
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
@@ -95,13 +99,45 @@ def run(tmp_path):
 
 
 @pytest.fixture
-def command(tmp_path):
-    """Run the `shortlist` command as a process of its own; stdout and stderr as text."""
+def command():
+    """Run the `shortlist` command as a call of its entry point; exit code, stdout and stderr as of a process of its own.
+
+    Where the environment or the folder counts (`env`, `cwd`) it is a process: that costs a second for its imports.
+    """
 
     def call(*arguments, cwd=None, env=None, timeout=120):
-        words = [sys.executable, "-m", "pipeline", *map(str, arguments)]
+        words = [*map(str, arguments)]
+        if cwd is None and env is None:
+            return _called(words)
+        words = [sys.executable, "-m", "pipeline", *words]
         return subprocess.run(
             words, capture_output=True, text=True, cwd=cwd or ROOT, env=os.environ | (env or {}), timeout=timeout, check=False
         )
 
     return call
+
+
+def _called(words):
+    """What a process would have ended with; its handlers of signals are taken back, and `os._exit` ends the call alone."""
+    from pipeline.cli import main
+
+    def leave(code):
+        raise SystemExit(code)
+
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        patch.setattr(sys, "argv", ["shortlist", *words])
+        patch.setattr(os, "_exit", leave)
+        patch.chdir(ROOT)
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        except Exception:  # noqa: BLE001  what Python itself does with it
+            traceback.print_exc()
+            code = 1
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    return subprocess.CompletedProcess(["shortlist", *words], code, out.getvalue(), err.getvalue())
