@@ -352,7 +352,9 @@ def _manifest(
         earlier = set(zip(table["marketplace"].to_pylist(), table["product_id"].to_pylist(), strict=True))
     warnings = [f"{e['file']}: {text}" for e in entries for text in e["warnings"] if text != "no rows"]
     warnings += rate_words([answer.rates for answer in decided], plan)
-    warnings += [f"{e['file']}: a header without rows" for e in entries if not e["rows"] and not e["set_aside"]]
+    warnings += [
+        f"{e['file']}: a header without rows" for e in entries if not e["rows"] and not e["set_aside"] and e["table"] in DUMP_TABLES
+    ]
     share = pass_share_warning(alone, verdicts, plan.general)
     names = sorted(path.name for path in out.iterdir())
     return {

@@ -27,7 +27,7 @@ _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _REFUSED = {
     b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"7z\xbc\xaf\x27\x1c": "7z", b"Rar!\x1a\x07": "rar", b"PK\x07\x08": "a split zip",
-    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Office file",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "an old Office file, or one with a password",
 }  # fmt: skip
 MAGIC_BYTES = 8
 ENDINGS = (".gz", ".zst", ".zip")
@@ -233,7 +233,7 @@ def open_text(path: Path, name: str, digest: Digest | None = None) -> Iterator[T
     with path.open("rb") as stream:
         kind = container_of(stream.read(MAGIC_BYTES))
         if kind not in {"", "gzip", "zstd", "zip"}:
-            raise DumpError(f"{name}: {kind}, which is not read; send it as .csv, or in a .gz, .zst or .zip")
+            raise DumpError(f"{name}: {kind}, which is not read; send it as .csv or .xlsx, or packed as .gz, .zst or .zip")
         member = only_member(stream, name) if kind == "zip" else None
         if member and member.size > DECODED_LIMIT:
             raise too_large(name)

@@ -50,6 +50,19 @@ def test_keepa_in_german(read):
     assert got.rows[0]["avg90_price_cents"] == 2540 and got.rows[0]["category_path"] == "Küche > Ordnen"
 
 
+def test_keepa_in_japanese_is_of_japan_unless_the_plan_says_otherwise(read, context):
+    content = (
+        "ASIN,商品名,商品コード: EAN,売れ筋ランキング: 現在価格,Buy Box: 現在価格,Buy Box: 90 日平均,紹介料％,パッケージ: 重さ (g)\n"
+        'B0INV00001,ネストラ 収納バスケット,2000000001012,"4,182","２,４８０","2,510",15.00%,980\nB0INV00002,リードフック,,,-,,,\n'
+    )
+    one, two = read(content).rows
+    assert (one["marketplace"], one["currency"], one["price_cents"], one["avg90_price_cents"], one["referral_rate"]) == (
+        "JP", "JPY", 2480, 2510, 0.15
+    )  # fmt: skip
+    assert two["price_cents"] is None
+    assert read(content, plan=declared(context, keepa_ja={"marketplace": "US"})).rows[0]["price_cents"] == 248000
+
+
 # -- research tools --------------------------------------------------------------------------------------------------------
 
 SPRITE = "#,ASIN,品牌,商品标题,类目路径,大类目,大类BSR,小类BSR,月销量,月销售额({0}),子体销量,价格({0}),Prime价格({0}),Q&A数,评分数,月新增\n评分数,评分,上架时间,重量,重量,体积,体积,卖家数,父ASIN"
