@@ -12,7 +12,7 @@ from pipeline.ingest.blocks import Opening, decodes, open_file
 from pipeline.ingest.files import DumpFile
 from pipeline.ingest.lines import JOINED_LINES
 from pipeline.ingest.places import ReadContext
-from pipeline.ingest.recognise import Match, recognise
+from pipeline.ingest.recognise import Match, is_known_name, recognise
 from pipeline.ingest.records import RecordReader
 from pipeline.ingest.sources import Source, is_codec
 
@@ -87,14 +87,17 @@ def read_text_header(file: DumpFile, sources: Sequence[Source], context: ReadCon
 def _recognised(file: DumpFile, opening: Opening, sources: Sequence[Source], context: ReadContext) -> tuple[Match, _First, str]:
     """The one encoding and the one separator in which a source knows the header."""
     tried: list[str] = []
+    signs = _separators(sources)
     first_error: DumpError | None = None
     for first in _readings(file, opening, sources, context):
         tried += [] if first.before else [first.encoding]
         found: dict[str, Match] = {}
-        for separator in _separators(sources):
+        for separator in signs:
             if first.before and not _may_follow(first, separator):
                 continue
             able = [source for source in sources if _may(source, separator, first.encoding, opening, context)]
+            if separator not in first.text and any(sign in first.text for sign in signs) and not is_known_name(first.text, able):
+                continue  # one long name that holds another separator, and is nobody's
             try:
                 found[separator] = recognise(_names(first.text, separator), able, file.name)
             except DumpError as error:

@@ -125,6 +125,17 @@ def reasons(match: Match) -> list[str]:
     return list(dict.fromkeys(told))
 
 
+def is_known_name(name: str, sources: Sequence[Source]) -> bool:
+    """Whether any source knows a header of that name."""
+    folded = fold(name)
+    for source in sources:
+        headers = (header for rule in source.columns.values() for header in rule.headers)
+        for known in (*source.recognise.all, *source.recognise.any, *headers):
+            if (_header_fits(known, folded) is not None) if _PLACEHOLDER in known else fold(known) == folded:
+                return True
+    return False
+
+
 def lacks(match: Match) -> list[str]:
     """What keeps a header from being of a source; empty when it fits."""
     source, there = match.source, {fold(name) for name in match.header}
@@ -152,10 +163,13 @@ def _doubled(header: Sequence[str]) -> list[str]:
 
 def _match(header: Sequence[str], source: Source) -> Match:
     folded = [fold(name) for name in header]
+    index: dict[str, list[int]] = {}
+    for place, there in enumerate(folded):
+        index.setdefault(there, []).append(place)
     columns: dict[str, tuple[int, ...]] = {}
     currencies: dict[str, str] = {}
     for name, rule in source.columns.items():
-        places = _places(folded, rule, currencies, name)
+        places = _places(index, rule, currencies, name)
         if places:
             columns[name] = places if rule.coalesce or rule.join else places[:1]
     used = {place for places in columns.values() for place in places}
@@ -168,26 +182,30 @@ def _match(header: Sequence[str], source: Source) -> Match:
     return Match(source, names, columns, currencies, unused, frozenset(personal))
 
 
-def _places(folded: Sequence[str], rule: ColumnRule, currencies: dict[str, str], name: str) -> tuple[int, ...]:
-    places: list[int] = []
+def _places(index: Mapping[str, list[int]], rule: ColumnRule, currencies: dict[str, str], name: str) -> tuple[int, ...]:
+    """Where the headers of a rule stand, best first; `index` has the places of each folded name in the file."""
+    places: dict[int, None] = {}
     for wanted in rule.headers:
-        for place, there in enumerate(folded):
+        if _PLACEHOLDER not in wanted:
+            places.update(dict.fromkeys(index.get(fold(wanted), ()) if fold(wanted) else ()))
+            continue
+        for there, found in index.items():
             code = _header_fits(wanted, there)
-            if code is None or place in places:
-                continue
             if code and not places:
                 currencies[name] = code
-            places.append(place)
+            places.update(dict.fromkeys(found if code else ()))
     return tuple(places)
 
 
 def _header_fits(wanted: str, there: str) -> str | None:
-    """None: another header. Else the currency's code or sign that the header names, or an empty text."""
-    if _PLACEHOLDER not in wanted:
-        return "" if there and fold(wanted) == there else None
-    pattern = re.escape(fold(wanted)).replace(re.escape(_PLACEHOLDER), "(.{1,3})")
-    found = re.fullmatch(pattern, there)
+    """The currency's code or sign that a header names where `wanted` has room for one; None for another header."""
+    found = _pattern(wanted).fullmatch(there)
     return _SIGN_OF.get(found[1]) if found else None
+
+
+@functools.cache
+def _pattern(wanted: str) -> re.Pattern[str]:
+    return re.compile(re.escape(fold(wanted)).replace(re.escape(_PLACEHOLDER), "(.{1,3})"))
 
 
 def _strength(match: Match) -> tuple[int, int]:

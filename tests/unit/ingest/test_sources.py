@@ -77,6 +77,7 @@ def test_every_source_of_the_tree_loads_and_knows_its_own_headers(sources):
     for source in sources:
         if source.refused:
             continue
-        header = [rule.headers[0].replace("{currency}", "GBP") for rule in source.columns.values()]
+        named = [name for rule in source.columns.values() for name in (rule.headers if rule.join else rule.headers[:1])]
+        header = [name.replace("{currency}", "GBP") for name in named]
         header += [*source.recognise.all, *source.recognise.any[:1]]
         assert recognise(list(dict.fromkeys(header)), sources).source.name == source.name
