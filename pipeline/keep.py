@@ -14,11 +14,11 @@ from pipeline import store
 from pipeline.calendar import sunday_of
 from pipeline.config import load_configs
 from pipeline.frames import to_frame
+from pipeline.price_rows import PriceRows
 from pipeline.stages.kept_records import counted
-from pipeline.stages.price_rows import PriceRows
 from pipeline.store_history import KeptWeeks, merge_ids, read_ids, write_ids
 from pipeline.store_merge import merge_loose
-from pipeline.store_tables import RunSink, group_count, spilled_prices
+from pipeline.store_tables import RunSink, SpillFile, group_count
 from pipeline.tables import DELIVERIES, schema
 from pipeline.tasks import DecideAnswer, ReadAnswer, spilled
 
@@ -65,7 +65,8 @@ def _prices(told: Told, filled: Path) -> None:
 
 
 def _rows(path: Path) -> PriceRows:
-    return spilled_prices(path, 0)
+    with SpillFile(path) as spill:
+        return spill.read(0)
 
 
 def _records(told: Told, filled: Path) -> None:

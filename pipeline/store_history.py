@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import DumpError
-from pipeline.stages.price_rows import PriceRows
+from pipeline.price_rows import PriceRows
 from pipeline.store_disk import TEMPORARY, place_folder, remove, replace_file, written
 from pipeline.store_tables import open_run
 

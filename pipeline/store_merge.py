@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.stages.price_rows import PriceRows, stable_order
+from pipeline.price_rows import PriceRows, stable_order
 from pipeline.store_disk import written
 from pipeline.store_history import MOST_WEEKS, RECORDS, KeptWeeks, Run, generation, merge_ids, read_ids, write_ids
 from pipeline.store_tables import TOLD, RunFile, RunSink, group_count, open_run

@@ -181,6 +181,9 @@ SET_ASIDE = (
     _c("raw", TEXT, "", "the line as it stands, personal cells masked"),
 )
 
+# Prices of a history are kept in 31 bits.
+MOST_CENTS = 2**31 - 1
+
 # What a dump can hold, by the name that a source file's `table` takes. Every table but set_aside also has ORIGIN.
 DUMP_TABLES: dict[str, tuple[Column, ...]] = {
     "candidates": CANDIDATES + ORIGIN,

@@ -26,18 +26,19 @@ from pipeline.frames import to_arrow, to_frame
 from pipeline.fulfilment import cards_in_force, parse_cards
 from pipeline.ingest.ahead import ahead
 from pipeline.ingest.dump import DumpFile, FileReport, ReadContext, read_file
+from pipeline.ingest.price_reading import MarketPrices, price_parts
 from pipeline.ingest.sources import Source, load_sources
 from pipeline.models import NO_MODELS, FittedModels
 from pipeline.plan import Plan, SourceFacts
+from pipeline.price_rows import PriceRows
 from pipeline.publish.ledger import publish_frame
 from pipeline.stages.categories import CategoryPolicy, compile_rules
 from pipeline.stages.kept_records import KEPT_COLUMNS, told_once
 from pipeline.stages.margin import Tariff, schedules_in_force
 from pipeline.stages.offer_costs import Rates, rate_counts
-from pipeline.stages.price_rows import PriceRows
 from pipeline.stages.price_tables import packed, table_of
 from pipeline.store_history import Known, merge_ids, read_ids, write_ids
-from pipeline.store_tables import PriceSpill, spill_facts, spilled_prices
+from pipeline.store_tables import PriceSpill, SpillFile
 from pipeline.tables import DUMP_TABLES, OFFERS, ORIGIN, PRICE_HISTORY, empty, schema
 from pipeline.week import Bucket, PriceFile, WeekFacts, decide
 
@@ -110,7 +111,7 @@ def read_task(task: ReadTask) -> ReadAnswer:
     reading = read_file(task.file, sources(), task.context, task.threads)
     prices = _PriceSpills(task)
     spills = []
-    for _, spill in ahead(functools.partial(_spill, task), enumerate(_batches(reading.chunks(), prices)), min(task.threads, 2) - 1):
+    for _, spill in ahead(functools.partial(_spill, task), enumerate(_batches(price_parts(reading), prices)), min(task.threads, 2) - 1):
         spills.append(spill())
     reading.report.check_ledger()
     return ReadAnswer(reading.report, (*spills, *prices.close()))
@@ -126,20 +127,25 @@ class _PriceSpills:
         self._spills: list[tuple[str, Path]] = []
         self._wide: dict[int, str] = {}
 
-    def add(self, table: pa.Table) -> None:
+    def add_table(self, table: pa.Table) -> None:
         """Rows in the columns of `tables.PRICE_HISTORY`."""
         told = packed(table)
         merge_ids(self._wide, told.wide)
         for market, rows in told.rows.items():
-            if market not in self._files:
-                path = self._task.work / f"prices-{market}-{self._task.place:05d}.arrow"
-                facts = {"file": self._task.file.name, "marketplace": market, "currency": told.currencies[market]}
-                self._files[market] = PriceSpill(path, self._task.buckets, facts)
-                self._spills.append(("prices", path))
-            pending = self._pending.setdefault(market, [])
-            pending.append(rows)
-            if sum(map(len, pending)) >= _SPILL_PRICES:
-                self._files[market].write(PriceRows.of(self._pending.pop(market)))
+            self.add(MarketPrices(market, told.currencies[market], rows))
+
+    def add(self, told: MarketPrices) -> None:
+        """Rows of one marketplace."""
+        market = told.market
+        if market not in self._files:
+            path = self._task.work / f"prices-{market}-{self._task.place:05d}.arrow"
+            facts = {"file": self._task.file.name, "marketplace": market, "currency": told.currency}
+            self._files[market] = PriceSpill(path, self._task.buckets, facts)
+            self._spills.append(("prices", path))
+        pending = self._pending.setdefault(market, [])
+        pending.append(told.rows)
+        if sum(map(len, pending)) >= _SPILL_PRICES:
+            self._files[market].write(PriceRows.of(self._pending.pop(market)))
 
     def close(self) -> list[tuple[str, Path]]:
         """Write what waits; hands back the spills."""
@@ -154,12 +160,16 @@ class _PriceSpills:
         return self._spills
 
 
-def _batches(chunks: Iterable[tuple[str, pa.Table]], prices: _PriceSpills) -> Iterator[tuple[str, list[pa.Table]]]:
+def _batches(parts: Iterable[MarketPrices | tuple[str, pa.Table]], prices: _PriceSpills) -> Iterator[tuple[str, list[pa.Table]]]:
     """Chunks of one table, put together until they are worth a spill; prices go their own way."""
     pending: dict[str, list[pa.Table]] = {}
-    for name, table in chunks:
+    for told in parts:
+        if isinstance(told, MarketPrices):
+            prices.add(told)
+            continue
+        name, table = told
         if name == "price_history":
-            prices.add(table.select(_PRICES.names).cast(_PRICES))
+            prices.add_table(table.select(_PRICES.names).cast(_PRICES))
             continue
         pending.setdefault(name, []).append(table)
         if sum(part.nbytes for part in pending[name]) >= _SPILL_BYTES:
@@ -251,8 +261,8 @@ def spilled_history(spills: Sequence[tuple[str, Path]], bucket: int = 0) -> pa.T
         merge_ids(wide, read_ids(path))
     parts = [empty(PRICE_HISTORY)]
     for path in (path for name, path in spills if name == "prices"):
-        facts = spill_facts(path)
-        parts.append(table_of(spilled_prices(path, bucket), facts["marketplace"], facts["currency"], wide))
+        with SpillFile(path) as spill:
+            parts.append(table_of(spill.read(bucket), spill.facts["marketplace"], spill.facts["currency"], wide))
     return pa.concat_tables(parts)
 
 
@@ -281,8 +291,8 @@ def _bucket(task: DecideTask) -> Bucket:
     low, high = (bound >> keys.HASH_BITS for bound in keys.bucket_bounds(task.bucket, task.buckets))
     prices = []
     for path in (path for name, path in task.spills if name == "prices"):
-        facts = spill_facts(path)
-        prices.append(PriceFile(facts["file"], facts["marketplace"], spilled_prices(path, task.bucket)))
+        with SpillFile(path) as spill:
+            prices.append(PriceFile(spill.facts["file"], spill.facts["marketplace"], spill.read(task.bucket)))
 
     def earlier(name: str) -> pd.DataFrame:
         return to_frame(task.known.records(name, schema(KEPT_COLUMNS[name]), (low, high)))

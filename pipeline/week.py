@@ -13,12 +13,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from pipeline import price_rows
 from pipeline.config import Marketplace
 from pipeline.customs import ImportRule
 from pipeline.frames import conform
 from pipeline.models import NO_MODELS, FittedModels
 from pipeline.plan import Plan
-from pipeline.stages import price_rows, verdicts
+from pipeline.price_rows import PriceRows, newest_told
+from pipeline.stages import verdicts
 from pipeline.stages.candidates import one_row_per_product
 from pipeline.stages.categories import CategoryPolicy, CategoryRules, classify
 from pipeline.stages.drift import fresh_returns
@@ -28,7 +30,6 @@ from pipeline.stages.margin import Tariff, unit_economics
 from pipeline.stages.offer_costs import Buying
 from pipeline.stages.offers import choose_offers, with_quotes
 from pipeline.stages.orders import order_facts
-from pipeline.stages.price_rows import PriceRows, newest_told
 from pipeline.stages.price_tables import packed_orders, placed
 from pipeline.stages.prices import price_distributions
 from pipeline.stages.records import own_counts, period_counts, seller_marks

@@ -130,13 +130,17 @@ class BlockReader:
         DumpError
             The file changed while it was read, or a line is longer than 64 MB.
         """
+        line = self.header_lines + 1
+        for raw, offset, is_open in self.pieces():
+            block = self.block(raw, offset, line, is_open)
+            line += block.ends.size
+            yield block
+
+    def pieces(self) -> Iterator[tuple[bytes, int, bool]]:
+        """The same lines as bytes of the file's encoding, with the place where they begin and whether the last one had no end."""
         before = self.path.stat()
         with Digest() as digest:
-            line = self.header_lines + 1
-            for raw, offset, is_open in self._pieces(digest):
-                block = self._block(raw, offset, line, is_open)
-                line += block.ends.size
-                yield block
+            yield from self._pieces(digest)
         after = self.path.stat()
         self.sha256, self.size = digest.hexdigest(), digest.size
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or digest.size != after.st_size:
@@ -163,7 +167,8 @@ class BlockReader:
             yield body[2 * last : 2 * stop], self.skip + 2 * last, stop == units.size and (not ends.size or ends[-1] != stop)
             last = stop
 
-    def _block(self, raw: bytes, offset: int, line: int, is_open: bool) -> Block:
+    def block(self, raw: bytes, offset: int, line: int, is_open: bool) -> Block:
+        """Such bytes as a block whose first line has that number."""
         broken: np.ndarray | None = None
         if self.encoding == "utf-8":
             data, ends = raw, line_ends(raw)

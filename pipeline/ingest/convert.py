@@ -23,6 +23,7 @@ from pipeline.ingest.places import Places, ReadContext
 from pipeline.ingest.recognise import Match
 from pipeline.ingest.sources import TEXT_KINDS, ColumnRule, target
 from pipeline.ingest.values import WANTED, parse
+from pipeline.tables import MOST_CENTS
 
 # Few distinct values in any file: each is read once.
 _CODED = frozenset({"marketplace", "currency", "flag", "choice", "date", "timestamp", "range_low", "range_high"})
@@ -330,6 +331,8 @@ class Converter:
                 amounts, null = self._each(amounts, null, chunk.columns.get(rule.total_of))
             if rule.zero == "refuse":
                 chunk.fail(~null & (amounts <= 0), Fault(header, "value", self._wanted(rule)))
+            if self.source.table == "price_history":
+                chunk.fail(~null & (amounts > MOST_CENTS), Fault(header, "value", f"a price of at most {MOST_CENTS:,} minor units"))
         chunk.columns[self.targets[name]] = pa.array(amounts, pa.int64(), mask=null)
 
     @staticmethod

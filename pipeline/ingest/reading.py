@@ -43,7 +43,7 @@ class _Batch:
 
 
 @dataclass
-class _Part:
+class Part:
     """What came of one block: typed rows, lines set aside, their counts, and the lines that wait for the next block."""
 
     tables: list[tuple[str, pa.Table]]
@@ -88,15 +88,15 @@ class FileReading:
             The last line has no end, the file changed while it was read, is not in its encoding, or not what its sidecar says.
         """
         if not self.header.is_whole and self.source.file.final_line_end == "required":
-            raise self._cut_off()
+            raise self.cut_off()
         if self.source.one_currency and "marketplace" not in self.match.columns:
             self.converter.file_currency = self._named_currency()
         self.report.lines = self.header.before_records
-        reader = self._reader()
+        reader = self.reader()
         for part in self._parts(self._learning(reader.blocks())):
             self.report.add(part.counts)
             yield from part.tables
-        self._finish(reader)
+        self.finish(reader)
 
     # -- blocks --------------------------------------------------------------------------------------------------------
 
@@ -108,25 +108,25 @@ class FileReading:
             self.report.lines += block.ends.size
             yield block
 
-    def _parts(self, blocks: Iterator[Block]) -> Iterator[_Part]:
+    def _parts(self, blocks: Iterator[Block]) -> Iterator[Part]:
         rest: Block | None = None
-        for block, found in ahead(self._part, blocks, self.threads):
+        for block, found in ahead(self.read_block, blocks, self.threads):
             # Lines that waited for this block: it is read again with them before it.
-            part = self._part(rest.before(block)) if rest else found()
+            part = self.read_block(rest.before(block)) if rest else found()
             rest = part.rest
             yield part
         if rest:
-            yield self._part(rest, True)
+            yield self.read_block(rest, True)
 
-    def _part(self, block: Block, is_last: bool = False) -> _Part:
+    def read_block(self, block: Block, is_last: bool = False) -> Part:
         """Read one block, without a word to any other: it may be one of several at a time, and in vain."""
         if block.is_open and self.source.file.final_line_end == "required":
-            raise self._cut_off()
+            raise self.cut_off()
         lines, rest, table = self._split(block, is_last)
         if block.is_open and not rest and lines.refused and lines.refused[-1][0] == block.ends.size - 1:
-            raise self._cut_off()
+            raise self.cut_off()
         counts = FileReport(self.file.name, self.source.name, self.source.table, separator=self.grammar.separator, blank=lines.blank)
-        part = _Part([], counts, rest)
+        part = Part([], counts, rest)
         aside = Aside(lines, counts, self.match.personal)
         for line, kind in lines.refused:
             aside.add(line, Fault("", kind, MESSAGES[kind]), None)
@@ -256,7 +256,7 @@ class FileReading:
 
     def _named_currency(self) -> int:
         """The one currency that the file's money cells name, or -1; read ahead so that no row depends on its neighbours."""
-        reader = self._reader()
+        reader = self.reader()
         named: set[int] = set()
         rest: Block | None = None
         for piece in reader.blocks():
@@ -267,17 +267,20 @@ class FileReading:
         exact = {int(self.converter.places.exact[place]) for place in named if place >= 0} - {-1}
         return exact.pop() if len(exact) == 1 else -1
 
-    def _reader(self) -> BlockReader | RecordReader:
+    def reader(self) -> BlockReader | RecordReader:
+        """The file's records from the first one on."""
         header = self.header
         if header.records:
             return header.records(frozenset(self.converter.types()))
         start = Start(header.opening, header.encoding, header.skip, header.before_records)
         return BlockReader(self.file.path, self.file.name, start)
 
-    def _cut_off(self) -> DumpError:
+    def cut_off(self) -> DumpError:
+        """The refusal of a file whose last line has no end."""
         return DumpError(f"{self.file.name}: cut off, the last line has no end; wait for the upload to finish, then run again")
 
-    def _finish(self, reader: BlockReader | RecordReader) -> None:
+    def finish(self, reader: BlockReader | RecordReader) -> None:
+        """Close the accounts, once all blocks were read."""
         report = self.report
         report.size, report.sha256 = reader.size, reader.sha256
         check_sum(self.file.name, self.file.promise, reader.sha256)

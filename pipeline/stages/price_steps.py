@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.stages.price_rows import PriceRows
+from pipeline.price_rows import PriceRows
 
 MONTHS_3, YEAR = 90, 365
 LEVELS = 19  # p05, p10 ... p95
@@ -20,8 +20,9 @@ LEVELS = 19  # p05, p10 ... p95
 class PriceSteps:
     """What was in force when, up to the as-of day A: `cents[i]` on the days `day[i]` <= d < `until[i]`.
 
-    Rows ascend by product and day, products number 0 .. n-1: the rows of product g are `first[g]` .. `first[g + 1]` - 1, and `key[g]` is
-    its key. A time out of stock is no row: the step before it ends early. All arrays are int64 but `key` (uint64).
+    Products number 0 .. n-1, each in rows that lie together, their days rising: those of g are `first[g]` .. `first[g + 1]` - 1, `key[g]`
+    is its key, and `product` has each row's g. A time out of stock is no row: the step before it ends early. All arrays are int64 but
+    `key` (uint64).
     """
 
     key: np.ndarray
@@ -29,12 +30,8 @@ class PriceSteps:
     day: np.ndarray
     until: np.ndarray
     cents: np.ndarray
+    product: np.ndarray
     as_of: int
-
-    @property
-    def product(self) -> np.ndarray:
-        """The number of each row's product."""
-        return np.repeat(np.arange(len(self.key)), np.diff(self.first))
 
     def days_in_force(self, window: int) -> np.ndarray:
         """On how many of the last `window` days each row was in force; the price that held when the window began counts from there."""
@@ -69,7 +66,7 @@ def steps_of(rows: PriceRows, as_of: int) -> PriceSteps:
         is_first = np.ones(len(key), dtype=bool)
         is_first[1:] = key[1:] != key[:-1]
     starts = np.flatnonzero(is_first)
-    return PriceSteps(key[starts], np.append(starts, len(key)), day, until, cents, as_of)
+    return PriceSteps(key[starts], np.append(starts, len(key)), day, until, cents, np.cumsum(is_first) - 1, as_of)
 
 
 @dataclass(frozen=True)

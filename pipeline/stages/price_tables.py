@@ -12,10 +12,8 @@ import pyarrow.compute as pc
 
 from pipeline import keys
 from pipeline.frames import whole, whole_series
-from pipeline.stages.price_rows import PriceRows
-from pipeline.tables import PRICE_HISTORY, schema
-
-MOST_CENTS = 2**31 - 1
+from pipeline.price_rows import PriceRows
+from pipeline.tables import MOST_CENTS, PRICE_HISTORY, schema
 
 
 @dataclass(frozen=True)

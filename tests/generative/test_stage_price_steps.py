@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.stages.price_rows import PriceRows, last_told
+from pipeline.price_rows import PriceRows, last_told
 from pipeline.stages.price_steps import forecast_inputs, price_features, remembered, steps_of
 
 AS_OF = 20_777

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline import store_disk, store_history, store_merge
 from pipeline.keys import bucket_bounds, pack_texts
-from pipeline.stages.price_rows import PriceRows, in_order, newest_told, one_price_a_day
+from pipeline.price_rows import PriceRows, in_order, newest_told, one_price_a_day
 from pipeline.store_history import KeptWeeks, generation
 from pipeline.store_tables import RunSink, group_count
 from pipeline.tables import ORDERS, schema

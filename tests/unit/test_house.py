@@ -50,6 +50,7 @@ RANKS = (
     ("messages",),
     ("calendar",),
     ("frames",),
+    ("price_rows",),
     ("keys",),
     ("lock", "log"),
     ("tables", "errors"),
@@ -58,7 +59,21 @@ RANKS = (
 # Below in rank and out of reach all the same: (who, what not, why).
 CLOSED_DOORS = (("stages/*", "ingest/*", "a stage takes tables, however they came to be"),)
 
-PURE = ("stages/*", "week", "fees", "fulfilment", "customs", "messages", "calendar", "plan", "frames", "keys", "tables", "errors")
+PURE = (
+    "stages/*",
+    "week",
+    "fees",
+    "fulfilment",
+    "customs",
+    "messages",
+    "calendar",
+    "plan",
+    "frames",
+    "price_rows",
+    "keys",
+    "tables",
+    "errors",
+)
 EVERYWHERE_BUT = {  # deed: the rooms where it is allowed
     deeds.READ: ("ingest/*", "config", "store", "store_*", "lock"),
     deeds.WRITE: ("store", "store_*", "lock", "log"),

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.frames import to_frame
-from pipeline.stages.price_rows import PriceRows
+from pipeline.price_rows import PriceRows
 from pipeline.stages.price_tables import packed
 from pipeline.stages.repeats import without_repeats
 from pipeline.tables import ORIGIN, PRICE_HISTORY, schema
