@@ -57,6 +57,7 @@ format: ## write all Python files in the house's form
 bench:
 	$(call have,dev)
 	@$(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks.margin
 
 .PHONY: evaluate
 evaluate:

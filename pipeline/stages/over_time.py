@@ -54,12 +54,17 @@ def profit_spread(
 
 
 def _percentiles(kept: np.ndarray, return_cost: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The tenth and ninetieth percentile of kept - rate x return cost over all pairs; rows (n, 19) each."""
-    kind: type[np.floating[Any]] = np.float32 if max(np.abs(kept).max(initial=0), return_cost.max(initial=0)) < _EXACT else np.float64
+    """The tenth and ninetieth percentile of kept - rate x return cost over all pairs; rows (n, 19) each.
+
+    Worked out as the way from the profit at the median price, so that a cost which takes the same of every price moves both by that.
+    """
+    middle = kept[:, kept.shape[1] // 2]
+    apart = kept - middle[:, None]
+    kind: type[np.floating[Any]] = np.float32 if max(np.abs(apart).max(initial=0), return_cost.max(initial=0)) < _EXACT else np.float64
     grid: np.ndarray = np.multiply(return_cost.astype(kind)[:, :, None], rates.astype(kind)[:, None, :])
-    np.subtract(kept.astype(kind)[:, :, None], grid, out=grid)
+    np.subtract(apart.astype(kind)[:, :, None], grid, out=grid)
     pairs = LEVELS * POSTERIOR_POINTS
     ordered = np.sort(grid.reshape(len(kept), pairs), axis=1)
     at = [int(np.ceil(share * pairs)) - 1 for share in (0.10, 0.90)]
-    low, high = np.floor(ordered[:, at].astype(np.float64) + 0.5).astype(np.int64).T
+    low, high = np.floor(ordered[:, at].astype(np.float64) + 0.5).astype(np.int64).T + middle
     return low, high

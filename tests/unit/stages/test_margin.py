@@ -16,6 +16,7 @@ from pipeline.fulfilment import cards_in_force, parse_cards
 from pipeline.stages.margin import Tariff, schedules_in_force, unit_economics
 from pipeline.stages.offer_costs import Rates
 from pipeline.stages.prices import price_distributions
+from pipeline.stages.score import score
 from pipeline.tables import CANDIDATES, PRICE_HISTORY, schema
 
 PLAN, CONFIGS = load_plan(), load_configs()
@@ -193,3 +194,43 @@ def test_the_index_of_the_candidates_is_kept_by_every_figure():
     history = to_frame(schema(PRICE_HISTORY).empty_table()).assign(row=np.zeros(0, dtype=np.int64))
     found = price_distributions(frame.set_index(pd.Index([41])), history, AS_OF, PLAN.forecast)
     assert found.frame.index.tolist() == [41] and whole(found.frame, "price_cents")[0].tolist() == [2999]
+
+
+SCORED = {"suppliers": 2, "handling_days": 1, "monthly_sold": 300, "late_probability": 0.0}
+
+
+def scores(changes, plan=PLAN):
+    """Score and profits of candidates like the example row, each with a history of its own."""
+    dice = np.random.default_rng(5)
+    history = [(row, 7 * week, int(dice.integers(2200, 3800))) for row in range(len(changes)) for week in range(1, 14)]
+    found = economics(*changes, plan=plan, history=history)
+    frame = pd.DataFrame([SCORED | row for row in found])
+    frame["price_cents"], frame["price_forecast_p50_cents"] = 2999, 2999
+    numbers = frame[["price_cents", "price_forecast_p50_cents", *SCORED, *(n for n in frame if n.endswith("_profit_cents"))]]
+    frame = frame.assign(
+        **{name: pd.array(values, dtype="Float64" if name == "late_probability" else "Int64") for name, values in numbers.items()}
+    )
+    loss = {
+        n: pd.array(frame[n], dtype="Int64") for n in ("net_profit_expected_cents", "net_profit_p10_cents", "expected_return_loss_cents")
+    }
+    return score(frame.assign(**loss), plan.score)["score"].to_numpy(dtype=float), found
+
+
+@pytest.mark.parametrize("line", ["landed", "label", "advertising", "return label"])
+def test_with_the_offer_fixed_a_cost_that_rises_never_raises_profit_or_score(line):
+    before, after, plan = [], [], PLAN
+    for more in (1, 2, 3, 10, 77, 250):
+        for goods in (200, 555, 800):
+            offer = {"unit_cost_cents": goods, "landed_cost_cents": goods + 300, "shipping_cost_cents": 100}
+            before.append(offer)
+            raised = {"landed": ("landed_cost_cents", goods + 300), "label": ("shipping_cost_cents", 100)}.get(line)
+            after.append(offer | ({raised[0]: raised[1] + more} if raised else {}))
+    if line == "advertising":
+        plan = PLAN.model_copy(update={"costs": PLAN.costs.model_copy(update={"advertising_share": 0.13})})
+    if line == "return label":
+        dearer = PLAN.money["USD"].model_copy(update={"return_label_cost": 6.50})
+        plan = PLAN.model_copy(update={"money": PLAN.money | {"USD": dearer}})
+    (cheap, paid), (dear, paid_more) = scores(before), scores(after, plan)
+    assert (dear <= cheap).all() and (dear < cheap).any()
+    for name in ("net_profit_cents", "net_profit_expected_cents", "net_profit_p10_cents", "gate_net_profit_cents"):
+        assert all(more[name] <= less[name] for less, more in zip(paid, paid_more, strict=True))
