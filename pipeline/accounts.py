@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import store
-from pipeline.errors import SetAsideError
-from pipeline.ingest.dump import DumpFile, raw_records
+from pipeline.errors import DumpError, SetAsideError
+from pipeline.ingest.dump import DumpFile, ReadContext, raw_records
+from pipeline.ingest.files import unreadable
+from pipeline.ingest.sources import Source
 from pipeline.inputs import Inputs
 from pipeline.plan import Plan
 from pipeline.publish.manifest import file_entry, set_aside_share
@@ -74,11 +76,20 @@ def write_set_aside(
             found = by_file.get(read.report.file, [])
             if found:
                 offsets = sorted(int(str(row["byte_offset"])) for row in found)
-                texts = raw_records(files[read.report.file], named[read.report.source], offsets, context)
+                texts = _texts_at(files[read.report.file], named[read.report.source], offsets, context)
                 text_at = dict(zip(offsets, texts, strict=True))
                 found = [row | {"raw": text_at[int(str(row["byte_offset"]))]} for row in found]
                 rows = pa.concat_tables([rows, pa.Table.from_pylist(found, schema=schema(SET_ASIDE))])
+                if store.file_digest(files[read.report.file].path)[1] != read.report.sha256:
+                    raise DumpError(f"{read.report.file}: changed while it was read; wait for the upload to finish, then run again")
             sink.write(rows.sort_by([("line", "ascending")]))
+
+
+def _texts_at(file: DumpFile, source: Source, offsets: Sequence[int], context: ReadContext) -> list[str]:
+    try:
+        return raw_records(file, source, offsets, context)
+    except OSError as error:  # the dump went away after it was read
+        raise unreadable(file.name, error) from None
 
 
 def write_unmatched(out: Path, unmatched: pa.Table, metadata: dict[str, str]) -> None:

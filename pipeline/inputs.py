@@ -15,7 +15,7 @@ from pipeline import __version__, store
 from pipeline.calendar import checked_week, week_of
 from pipeline.config import ROOT, code_digest
 from pipeline.errors import DumpError, NothingToDo, UsageError
-from pipeline.ingest.files import UNFINISHED, DumpFile, list_dump
+from pipeline.ingest.files import UNFINISHED, DumpFile, list_dump, unreadable
 from pipeline.ingest.sidecars import check_sum
 from pipeline.plan import Plan, digest_of
 from pipeline.store_history import Known
@@ -139,18 +139,19 @@ def gather(data: store.DataFolder, dump: Path, week: str, is_sample: bool, compa
     moment at which the dump was, as a whole, what the run read.
     """
     _refuse_link_out(data, dump)
-    files = tuple(list_dump(dump))
     seller = data.root / "decisions.csv"
     seller_file = DumpFile(SELLER_FILE, seller) if seller.is_file() and not is_sample else None
     try:
+        files = tuple(list_dump(dump))
         digests = {file.name: store.file_digest(file.path) for file in files}
         if seller_file is not None:
             digests[SELLER_FILE] = store.file_digest(seller)
+        again = list_dump(dump)
     except OSError as error:
-        raise DumpError(f"{error.filename}: {error.strerror}; make the file readable, then run again") from None
+        raise unreadable(error.filename or dump.name, error) from None
     for file in files:
         check_sum(file.name, file.promise, digests[file.name][1])
-    if [file.name for file in list_dump(dump)] != [file.name for file in files]:
+    if [file.name for file in again] != [file.name for file in files]:
         raise DumpError(f"{dump.name}: files came or went while it was read; wait for the upload to finish, then run again")
     ground = ground_of(data, manifests_in_force(data), week, is_sample, compared)
     known = Known() if is_sample else data.kept.known(before=week)

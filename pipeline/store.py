@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 
 from pipeline import lock
 from pipeline.errors import NotWritten, UsageError
-from pipeline.store_disk import TEMPORARY, remove, sync_folder, sync_tree, written
+from pipeline.store_disk import TEMPORARY, new_file, remove, sync_folder, sync_tree, written
 from pipeline.store_history import KeptWeeks
 
 ROW_GROUP = 65_536  # rows; fixed, so that the bytes do not depend on how many buckets or workers made them
@@ -72,8 +72,11 @@ class ParquetSink:
         self._schema = schema.with_metadata(metadata) if metadata else schema
         self._pending: list[pa.Table] = []
         self._rows = 0
+        self._open = contextlib.ExitStack()
         with written(path):
-            self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+            self._writer = self._open.enter_context(
+                pq.ParquetWriter(self._open.enter_context(new_file(path)), self._schema, compression="zstd")
+            )
 
     def write(self, table: pa.Table) -> None:
         """Add rows; they reach the file once a row group is full."""
@@ -99,7 +102,7 @@ class ParquetSink:
                 if kind is None and self._pending:
                     self._flush(full=False)
             finally:
-                self._writer.close()
+                self._open.close()
 
 
 def write_spill(path: Path, table: pa.Table, buckets: int) -> None:
@@ -122,7 +125,11 @@ def write_spill(path: Path, table: pa.Table, buckets: int) -> None:
     coded = [entry.name for entry in table.schema if pa.types.is_dictionary(entry.type)]
     # Rows fresh from a file are read once and thrown away: to pack them costs more than to write them.
     fresh: dict[str, Any] = {"use_dictionary": coded, "compression": "none", "write_statistics": False, "store_schema": False}
-    with written(path), pq.ParquetWriter(path, table.schema, **(fresh if coded else {"compression": "lz4"})) as writer:
+    with (
+        written(path),
+        new_file(path) as file,
+        pq.ParquetWriter(file, table.schema, **(fresh if coded else {"compression": "lz4"})) as writer,
+    ):
         for group in groups:
             rows = pa.concat_tables(group).unify_dictionaries() if group else table.schema.empty_table()
             writer.write_table(rows, row_group_size=max(rows.num_rows, 1))

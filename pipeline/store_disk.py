@@ -8,6 +8,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+
 from pipeline.errors import NotWritten
 
 TEMPORARY = ".tmp-"
@@ -23,6 +25,13 @@ def written(what: Path) -> Iterator[None]:
         raise NotWritten(
             f"{place}: {error.strerror or error}; make room or give the right to write there, then run again (the last list stands)"
         ) from error
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[pa.NativeFile]:
+    """A file to write tables into, in pieces of a megabyte: Arrow hands over every page of every column by itself."""
+    with pa.OSFile(str(path), "wb") as file, pa.BufferedOutputStream(file, 1 << 20) as stream:
+        yield stream
 
 
 def sync_folder(folder: Path) -> None:

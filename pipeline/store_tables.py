@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from pipeline import keys
 from pipeline.price_rows import PriceRows
-from pipeline.store_disk import written
+from pipeline.store_disk import new_file, written
 
 PRICES = pa.schema([("key", pa.uint64()), ("day", pa.date32()), ("cents", pa.int32())])
 TOLD = pa.field("told", pa.int64())
@@ -109,8 +109,10 @@ class RunSink:
         self._schema = pa.schema([*PRICES, *extra], metadata={**facts, _GROUPS.decode(): str(groups)})
         self._pending: list[pa.Table] = []
         with written(path):
+            self._open = contextlib.ExitStack()
             self._writer = pq.ParquetWriter(
-                path, self._schema, compression="zstd", use_dictionary=["key", *(field.name for field in extra)],
+                self._open.enter_context(new_file(path)), self._schema, compression="zstd",
+                use_dictionary=["key", *(field.name for field in extra)],
                 column_encoding={"day": "DELTA_BINARY_PACKED", "cents": "PLAIN"}, write_statistics=False,
             )  # fmt: skip
 
@@ -141,7 +143,8 @@ class RunSink:
                 while kind is None and self._next < self._groups:
                     self._flush()
             finally:
-                self._writer.close()
+                self._open.callback(self._writer.close)
+                self._open.close()
 
 
 class RunFile:

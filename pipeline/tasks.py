@@ -26,6 +26,7 @@ from pipeline.frames import to_arrow, to_frame
 from pipeline.fulfilment import cards_in_force, parse_cards
 from pipeline.ingest.ahead import ahead
 from pipeline.ingest.dump import DumpFile, FileReport, ReadContext, read_file
+from pipeline.ingest.files import unreadable
 from pipeline.ingest.price_reading import MarketPrices, price_parts
 from pipeline.ingest.sources import Source, load_sources
 from pipeline.models import NO_MODELS, FittedModels
@@ -107,7 +108,14 @@ def sources() -> tuple[Source, ...]:
 
 
 def read_task(task: ReadTask) -> ReadAnswer:
-    """Read one file strictly, spill its typed rows, and hand back its ledger."""
+    """Read one file strictly, spill its typed rows, and hand back its ledger; raises `DumpError` where it is gone or the disk fails."""
+    try:
+        return _read_and_spill(task)
+    except OSError as error:  # a spill that fails is a refusal already
+        raise unreadable(task.file.name, error) from None
+
+
+def _read_and_spill(task: ReadTask) -> ReadAnswer:
     reading = read_file(task.file, sources(), task.context, task.threads)
     prices = _PriceSpills(task)
     spills = []

@@ -88,6 +88,11 @@ def _refuse_unfinished(name: str) -> None:
         raise DumpError(f"{name}: still being uploaded; wait for the upload to finish, then run again")
 
 
+def unreadable(name: str, error: OSError) -> DumpError:
+    """The refusal of a file that the disk does not give, or that went away while it was read."""
+    return DumpError(f"{name}: {error.strerror or error}; make it readable, or wait for the upload to finish, then run again")
+
+
 def path_values(patterns: Mapping[str, str], file: str) -> dict[str, str]:
     """What a source takes from a file's path inside the dump.
 
