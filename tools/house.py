@@ -157,8 +157,8 @@ class _Reader(ast.NodeVisitor):
             self._deed(WRITE, node, f".{method}")
         elif method == "sample" and "random_state" not in {k.arg for k in node.keywords}:
             self._deed(RANDOM, node, ".sample without random_state")
-        elif method == "eval":
-            self._deed(UNSAFE, node, ".eval")
+        elif method in {"eval", "query", "extractall"}:
+            self._deed(UNSAFE, node, f".{method}")
         elif name.startswith("subprocess."):
             self._shell(node, name)
         elif name == "importlib.import_module":

@@ -170,6 +170,19 @@ def test_telling_that_fails_changes_nothing_and_shows_no_address(market, tmp_pat
     assert "s3cret" not in "".join(map(str, said)) + (tmp_path / "log.jsonl").read_text()
 
 
+def test_no_row_of_a_dump_stands_in_the_log(make_dump, tmp_path, monkeypatch):
+    from pipeline.errors import SetAsideError
+
+    dump = make_dump("2026-W47", candidate={"title": "S3cret shelf", "brand": "Hushbrand"})
+    with (dump / "candidates.csv").open("a") as handle:
+        handle.write("B0HUSHHUSH,broken line of Hushbrand\n")
+    with pytest.raises(SetAsideError):
+        attended(tmp_path / "data", dump, monkeypatch)
+    log = (tmp_path / "log.jsonl").read_text()
+    assert [json.loads(line)["event"] for line in log.splitlines()][-1] == "failed" and '"exit_code": 12' in log
+    assert not [word for word in ("S3cret", "Hushbrand", "B0HUSHHUSH", "B0EXAMPLE1") if word in log]
+
+
 def test_settings_that_others_can_read_are_not_used_and_said(make_dump, tmp_path, monkeypatch):
     data = tmp_path / "data"
     data.mkdir()

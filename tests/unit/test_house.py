@@ -338,6 +338,8 @@ def test_a_network_module_is_found(source):
         "eval('1')",
         "exec('1')",
         "frame.eval('a + b')",
+        "frame.query('a > 1')",
+        "archive.extractall('a')",
         "import pickle",
         "from joblib import load",
         "import pandas as pd\npd.read_pickle('a')",
