@@ -162,7 +162,7 @@ LISTED = (
 )
 SELLER_DECISIONS = (
     *KEY,
-    _c("decision", TEXT, "", "list, test, ask_quote, quoted, skip, gated, ip_risk, stop"),
+    _c("decision", TEXT, "", "list, test, ask_quote, quoted, skip, gated, ip_risk, stop, category_pass, category_reject, brand_known"),
     _c("decided_on", DATE),
     _c("quoted_cost_cents", WHOLE, "minor units of the marketplace"),
     _c("quote_valid_until", DATE),
@@ -170,6 +170,8 @@ SELLER_DECISIONS = (
     _c("own_sku", TEXT),
     _c("listed_price_cents", WHOLE, "minor units"),
     _c("note", TEXT),
+    _c("title", TEXT, "", "the listing's when a category decision was made; it expires when the title changes"),
+    _c("category_path", TEXT, "", "the listing's when a category decision was made; it expires when the category changes"),
 )
 SET_ASIDE = (
     _c("file", TEXT, "", "path inside the dump, with /"),

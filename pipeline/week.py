@@ -23,6 +23,7 @@ from pipeline.price_rows import PriceRows, newest_told
 from pipeline.stages import verdicts
 from pipeline.stages.candidates import one_row_per_product
 from pipeline.stages.categories import CategoryPolicy, CategoryRules, classify
+from pipeline.stages.category_overrides import is_override, with_overrides
 from pipeline.stages.drift import fresh_returns
 from pipeline.stages.identity import gtins_invalid, packs_differ
 from pipeline.stages.kept_records import known_orders, known_returns
@@ -126,7 +127,7 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
     frame = _added(frame, prices.frame)
     frame = _added(frame, _department(frame, facts))
     frame = _added(frame, _identity(frame, facts))
-    frame = _added(frame, seller_marks(frame, facts.decisions, facts.listed, as_of, plan.list.skip_weeks))
+    frame = _added(frame, seller_marks(frame, facts.decisions[~is_override(facts.decisions)], facts.listed, as_of, plan.list.skip_weeks))
     duty_free = {code: market.duty_free_origins for code, market in facts.marketplaces.items()}
     buying = Buying(plan, facts.tariff.rates, facts.digits, duty_free, facts.imports, as_of)
     frame = _added(frame, choose_offers(frame, _matched(bucket.offers, frame), buying))
@@ -194,6 +195,7 @@ def with_ordered_products(candidates: pd.DataFrame, ordered: pd.DataFrame) -> pd
 def _department(frame: pd.DataFrame, facts: WeekFacts) -> pd.DataFrame:
     """What the category gate says of each listing; its guess at the fee category is kept apart from a stated one."""
     told = classify(frame, facts.category_rules, facts.category_policy, facts.models.categories)
+    told = with_overrides(told, frame, facts.decisions, facts.as_of, facts.category_policy)
     version = pd.Series(facts.category_rules.digest[:16], index=told.index, dtype=told["department"].dtype)
     return told.rename(columns={"fee_category": "guessed_fees"}).assign(rules_version=version)
 
