@@ -175,6 +175,11 @@ def test_two_schedules_may_follow_each_other_without_a_gap():
     [
         ([schedule(), schedule(id="two", valid_from=dt.date(2026, 7, 1))], "'one' and 'two' overlap in time; end the first on 2026-06-30"),
         ([schedule(valid_to=dt.date(2026, 7, 1)), schedule(id="two", valid_from=dt.date(2026, 7, 1))], "overlap in time"),
+        (
+            [schedule(valid_to=dt.date(2026, 6, 29)), schedule(id="two", valid_from=dt.date(2026, 7, 1))],
+            "no schedule holds between 'one' and 'two'; end the first on 2026-06-30",
+        ),
+        ([schedule(line={"unknown": 3})], "unknown 3 is no text; say in words what is not known"),
         ([schedule(line={"steps": [10.0, 10.0], "rates": [0.1, 0.2, 0.3]})], "do not rise"),
         ([schedule(line={"steps": [20.0, 10.0], "rates": [0.1, 0.2, 0.3]})], "do not rise"),
         ([schedule(line={"steps": [0.0]})], "do not rise"),

@@ -116,6 +116,73 @@ def test_the_schedule_s_line_stands_before_a_stated_rate_and_this_before_the_nam
     assert (found["referral_fee_cents"], found["fee_origin"], found["fee_schedule"]) == (fee, origin, "us-referral-2025")
 
 
+@pytest.mark.parametrize(
+    ("change", "fee", "origin", "said"),
+    [
+        ({"fee_category": "home_kitchen"}, 450, "uncertain", "8 % up to 20.00 is announced"),
+        ({"fee_category": "home_kitchen", "referral_rate": 0.08}, 240, "stated", None),
+        ({"fee_category": "toys_games"}, 450, "fallback", None),
+    ],
+)
+def test_a_line_of_which_a_part_is_unknown_charges_after_a_stated_rate_and_says_so(change, fee, origin, said):
+    found = one({"marketplace": "DE", "currency": "EUR"} | change)
+    assert (found["referral_fee_cents"], found["fee_origin"], found["fee_schedule"]) == (fee, origin, "de-referral-2025-12")
+    assert found["fee_note"] is None if said is None else said in found["fee_note"]
+
+
+def costs(**changes):
+    return PLAN.model_copy(update={"costs": PLAN.costs.model_copy(update=changes)})
+
+
+def test_a_supplier_who_takes_returns_for_long_enough_pays_part_of_the_goods_back():
+    plan = costs(supplier_refund_share=0.80)
+    # 4.04 / 88 of (29.99 - 4.50 + 6.00 + 0.90 - 8.00)
+    assert one(plan=plan)["expected_return_loss_cents"] == round(4.04 / 88 * 2439)
+    for change in ({"return_days": 29}, {"accepts_returns": False}, {"return_days": None}):
+        assert one(change, plan=plan)["expected_return_loss_cents"] == round(4.04 / 88 * 3239)
+
+
+def test_a_refund_without_the_goods_coming_back_spares_the_label_and_brings_nothing_back():
+    # u = 0.5: half of 6.00 - 5.00
+    assert one(plan=costs(returnless_share=0.5, returned_goods_share=0.5))["expected_return_loss_cents"] == round(4.04 / 88 * (2639 + 50))
+
+
+def test_the_plan_s_fee_is_a_line_when_a_number_of_orders_is_given():
+    assert one()["plan_fee_cents"] is None
+    found = one(plan=costs(plan_fee_units=100))  # 39.99 / 100
+    assert (found["plan_fee_cents"], one()["net_profit_cents"] - found["net_profit_cents"]) == (40, 40)
+
+
+def test_above_the_limit_of_own_sales_both_profits_stand_side_by_side_with_the_advice():
+    parcel = {"package_length_mm": 200.0, "package_width_mm": 150.0, "package_height_mm": 50.0}
+    found = one(parcel | {"own_monthly_units": 201})
+    # 400 g are 14.1 oz, 1500 cm3 are 91.5 cubic inches or 10.5 oz: large standard to 16 oz, 4.60, and 3.5 % of it, 0.16
+    assert (found["fba_fee_cents"], found["fba_tier"], found["fba_card"]) == (476, "large_standard", "us-fba-2026")
+    # 29.99 - 4.50 - 10.00 - 3.00 - 4.76 = 7.73, less 4.04 / 88 of (29.99 - 4.50 + 0.90)
+    assert found["fba_net_profit_cents"] == 773 - round(4.04 / 88 * 2639)
+    assert (found["fulfilment_advice"], "peak" in found["fba_note"]) == ("fba", True)
+    assert one(parcel | {"own_monthly_units": 200})["fulfilment_advice"] == "merchant"
+    # Dearer goods: 4.49 less a dollar and a fifth by Amazon is below the least profit of 3.00
+    dear = one(parcel | {"own_monthly_units": 201, "unit_cost_cents": 1100, "landed_cost_cents": 1400})
+    assert dear["fba_net_profit_cents"] == 773 - 400 - 121 < 300 and dear["fulfilment_advice"] == "merchant"
+
+
+@pytest.mark.parametrize(
+    "gap", [{"package_height_mm": None}, {"package_weight_g": None}, {"is_hazmat": True}, {"fee_category": "clothing_accessories"}]
+)
+def test_where_size_weight_or_the_card_s_fee_is_unknown_no_fulfilment_fee_is_told(gap):
+    parcel = {"package_length_mm": 200.0, "package_width_mm": 150.0, "package_height_mm": 50.0}
+    found = one(parcel | gap)
+    assert (found["fba_fee_cents"], found["fba_net_profit_cents"], found["fba_card"]) == (None, None, None)
+
+
+def test_the_target_price_is_the_first_at_which_share_and_least_profit_hold():
+    found = one(history=STEADY)
+    at, below = (one({"price_cents": found["target_price_cents"] - less}) for less in (0, 1))
+    assert at["net_profit_cents"] >= 300 and at["net_margin"] >= 0.10
+    assert below["net_profit_cents"] < 300 or below["net_margin"] < 0.10
+
+
 def test_fees_are_known_without_an_offer_and_a_profit_is_not():
     found = one({"landed_cost_cents": None, "shipping_cost_cents": None, "is_cost_complete": False, "unit_cost_cents": None})
     assert (found["referral_fee_cents"], found["net_profit_cents"], found["landed_share"]) == (450, None, None)
