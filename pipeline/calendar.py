@@ -37,6 +37,14 @@ def checked_week(name: str) -> str:
     return week
 
 
+def checked_day(name: str) -> dt.date:
+    """The day that a person named; raises `UsageError`."""
+    try:
+        return dt.date.fromisoformat(name)
+    except ValueError:
+        raise UsageError(f"{name!r} is no day; write a day such as 2026-11-18") from None
+
+
 def sunday_of(week: str) -> dt.date:
     """The as-of day of a week: its Sunday; fees, rates and windows use it."""
     return dt.date.fromisocalendar(int(week[:4]), int(week[6:]), 7)

@@ -8,12 +8,13 @@ from typing import Any
 
 from pipeline.errors import DumpError
 from pipeline.ingest.dump import describe, list_dump, read_file
+from pipeline.messages import ENGLISH, Words
 from pipeline.plan import Plan
 from pipeline.publish.manifest import file_entry
 from pipeline.tasks import read_context, sources
 
 _SAMPLES = 3
-_NAMES = 8
+_NAMES = 8  # headers named in a line
 
 
 def check_dump(dump: Path, plan: Plan) -> dict[str, Any]:
@@ -48,36 +49,39 @@ def check_dump(dump: Path, plan: Plan) -> dict[str, Any]:
     return {"dump": str(dump), "files": files, "problems": sum(1 for entry in files if entry["problem"])}
 
 
-def check_lines(told: dict[str, Any]) -> list[str]:
+def check_lines(told: dict[str, Any], say: Words = ENGLISH) -> list[str]:
     """The same for a terminal."""
     lines: list[str] = []
     for entry in told["files"]:
         if entry["problem"]:
-            lines += [f"{entry['file']}: cannot be read", f"  {entry['problem']}"]
-            lines += [f"  its columns: {_shown(entry['header'])}"] if entry["header"] else []
+            lines += [say("{file}: cannot be read", file=entry["file"]), f"  {say.found(entry['problem'])}"]
+            lines += ["  " + say("its columns: {headers}", headers=_shown(entry["header"], say))] if entry["header"] else []
             continue
         ledger = entry["ledger"]
         lines.append(f"{entry['file']}: {entry['source']} -> {entry['table']}, {ledger['encoding']}")
-        lines.append(f"  told by: {_shown(entry['told_by'])}")
+        lines.append(f"  told by: {_shown(entry['told_by'], say)}")
         if entry["columns"]:
             lines.append("  " + ", ".join(f"{field} = {header}" for field, header in entry["columns"].items()))
         if entry["unused"]:
-            lines.append(f"  not used: {_shown(entry['unused'])}")
-        parts = [f"{ledger['lines']:,} lines", f"{ledger['rows']:,} rows"]
+            lines.append("  " + say("not used: {headers}", headers=_shown(entry["unused"], say)))
+        parts = [say("{n:,} lines", n=ledger["lines"]), say("{n:,} rows", n=ledger["rows"])]
         parts += [f"{kind} {count:,}" for kind, count in {**ledger["non_records"], **ledger["non_products"]}.items()]
-        parts += [f"blank {ledger['blank']:,}"] if ledger["blank"] else []
-        lines.append("  " + ", ".join(parts))
+        parts += [say("blank {n:,}", n=ledger["blank"])] if ledger["blank"] else []
+        lines.append("  " + say.listed(parts))
         if ledger["set_aside"]:
-            lines.append("  set aside: " + ", ".join(f"{kind} {count:,}" for kind, count in ledger["set_aside"].items()))
+            counted = say.listed(f"{kind} {count:,}" for kind, count in ledger["set_aside"].items())
+            lines.append("  " + say("set aside: {counts}", counts=counted))
             for sample in entry["set_aside_samples"]:
                 column = f", {sample['column']}" if sample["column"] else ""
-                lines.append(f"    line {sample['line']}{column}: {sample['message']}: {str(sample['raw'])[:120]}")
-        lines += [f"  note: {text}" for text in ledger["warnings"]]
-    good = len(told["files"]) - told["problems"]
-    lines.append(f"{good} of {len(told['files'])} files can be read" + ("; the others refuse the dump" if told["problems"] else ""))
-    return lines
+                where = say("line {line}{column}", line=sample["line"], column=column)
+                lines.append(f"    {where}: {say.found(sample['message'])}: {str(sample['raw'])[:120]}")
+        lines += ["  " + say("note: {text}", text=say.found(text)) for text in ledger["warnings"]]
+    good, files = len(told["files"]) - told["problems"], len(told["files"])
+    if told["problems"]:
+        return [*lines, say("{good} of {files} files can be read; the others refuse the dump", good=good, files=files)]
+    return [*lines, say("{good} of {files} files can be read", good=good, files=files)]
 
 
-def _shown(names: list[str]) -> str:
-    shown = ", ".join(name or "(without a name)" for name in names[:_NAMES])
-    return shown + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
+def _shown(names: list[str], say: Words) -> str:
+    shown = say.listed(name or say("(without a name)") for name in names[:_NAMES])
+    return shown + (say(" and {n} more", n=len(names) - _NAMES) if len(names) > _NAMES else "")

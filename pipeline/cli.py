@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ import click
 from pipeline.errors import EXIT_BUG, Refusal, Stopped
 
 if TYPE_CHECKING:
+    from pipeline.messages import Words
     from pipeline.weeks import Outcome
 
 # Everything else is imported inside the commands: `--help` must answer at once, and pandas alone takes a second.
@@ -30,13 +32,51 @@ _WEEK = click.option("--week", help="ISO week such as 2026-W47, or a day of it."
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
+# Which language was asked for, and which the plan in hand names; kept here, since a refusal ends in `main`.
+_asked: dict[str, str | None] = {"lang": None, "plan": None}
+
+
+def _ask_language(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    _asked["lang"] = value
+    return value
+
+
+_LANG = click.option(
+    "--lang", type=click.Choice(["en", "zh"]), callback=_ask_language, is_eager=True,
+    help="Language of the answer and of what is written (default: the plan's, SHORTLIST_LANG, the locale for answers, English).",
+)  # fmt: skip
+
+
+def _words() -> Words:
+    """Speaks the language asked for."""
+    from pipeline.messages import Words, chosen
+
+    return Words(chosen(_asked["lang"], _asked["plan"], os.environ, by_locale=True))
+
+
 def _answer(lines: list[str] | str, stream: str = "stdout") -> None:
     """Print text that may hold strangers' words: no control or direction-changing characters, no failure under any locale."""
     out = sys.stdout if stream == "stdout" else sys.stderr
     for line in [lines] if isinstance(lines, str) else lines:
         safe = "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in line)
         encoding = out.encoding or "utf-8"
-        click.echo(safe.encode(encoding, "replace").decode(encoding, "replace"), file=out)
+        told = safe.encode(encoding, "replace").decode(encoding, "replace")
+        click.echo(_coloured(told) if out.isatty() and not os.environ.get("NO_COLOR") else told, file=out)
+
+
+_MARK = re.compile(r"(\s*)(REJECT|reject|淘汰|REVIEW|review|复核|warn|warning|提醒|ok|达标)(?=\s|:|：)")
+_COLOURS = {
+    "REJECT": "red", "reject": "red", "淘汰": "red", "REVIEW": "yellow", "review": "yellow", "复核": "yellow",
+    "ok": "green", "达标": "green",
+}  # fmt: skip
+
+
+def _coloured(line: str) -> str:
+    """The line with the mark at its beginning in colour; the mark says it in words too."""
+    found = _MARK.match(line)
+    if not found:
+        return line
+    return found[1] + click.style(found[2], fg=_COLOURS.get(found[2], "cyan")) + line[found.end() :]
 
 
 def _answer_json(value: object) -> None:
@@ -71,6 +111,7 @@ def shortlist() -> None:
 @click.option("--log", envvar="SHORTLIST_LOG", metavar="FILE", help="Append JSON lines about the run (- is stderr).")
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but refusals.")
 @click.option("--sample-if-empty", is_flag=True, hidden=True)
+@_LANG
 @_JSON
 def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | None, **asked: Any) -> None:
     """Turn one week's dump into a list.
@@ -81,14 +122,18 @@ def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | 
     Example: shortlist run data/dumps/2026-W47 --top 30
     """
     from pipeline.attend import Voices, Wishes, attended_run
+    from pipeline.look import plan_language
+
+    _asked["plan"] = plan_language(asked["plan"])
+    words = _words()
 
     def say(line: str) -> None:
         if not quiet and sys.stderr.isatty():
-            _answer(line, "stderr")
+            _answer(words.found(line), "stderr")
 
     def warn(line: str) -> None:
         if not quiet:
-            _answer(f"warning: {line}", "stderr")
+            _answer(words("warning: {text}", text=words.found(line)), "stderr")
 
     def answer(outcome: Outcome) -> None:
         _answer_run(outcome, quiet, as_json, asked["dry_run"])
@@ -105,11 +150,12 @@ def _answer_run(outcome: Outcome, quiet: bool, as_json: bool, dry_run: bool) -> 
         weeks = {"rebuilt": outcome.rebuilt, "stale": dict(outcome.stale), "pruned": outcome.pruned}
         _answer_json({**result.manifest, "folder": shown, "is_new": result.is_new, **weeks})
         return
-    steps = next_steps(result.manifest, result.is_new, dry_run)
+    steps = next_steps(result.manifest, result.is_new, dry_run, _words())
     if not quiet:
-        for line in [*steps.before, *stale_lines(outcome.rebuilt, outcome.stale, outcome.pruned)]:
+        told = stale_lines(outcome.rebuilt, outcome.stale, outcome.pruned, _words())
+        for line in [*steps.before, *told]:
             _answer(line, "stderr")
-    _answer(summary_line(result.manifest, result.is_new))
+    _answer(summary_line(result.manifest, result.is_new, _words()))
     if not quiet:
         _answer(steps.after, "stderr")
 
@@ -200,8 +246,9 @@ def schedule_print(kind: str | None, data: Path, plan: Path | None, **when: Any)
 @shortlist.command()
 @click.argument("dump", type=click.Path(path_type=Path))
 @_PLAN
+@_LANG
 @_JSON
-def check(dump: Path, plan: Path | None, as_json: bool) -> None:
+def check(dump: Path, plan: Path | None, lang: str | None, as_json: bool) -> None:
     """Tell what would be read of a dump; writes nothing.
 
     \b
@@ -209,12 +256,14 @@ def check(dump: Path, plan: Path | None, as_json: bool) -> None:
     """
     from pipeline.check import check_dump, check_lines
     from pipeline.config import load_plan
+    from pipeline.look import plan_language
 
+    _asked["plan"] = plan_language(plan)
     told = check_dump(dump, load_plan(plan))
     if as_json:
         _answer_json(told)
     else:
-        _answer(check_lines(told))
+        _answer(check_lines(told, _words()))
     if told["problems"]:
         from pipeline.errors import DumpError
 
@@ -276,44 +325,122 @@ def _answer_trained(trained: list[Any], dry_run: bool, as_json: bool) -> None:
 @_WEEK
 @_DATA
 @click.option("--marketplace", help="Which one, when the product stands in several.")
+@_LANG
 @_JSON
-def explain(product_id: str, week: str | None, data: Path, marketplace: str | None, as_json: bool) -> None:
+def explain(product_id: str, week: str | None, data: Path, marketplace: str | None, lang: str | None, as_json: bool) -> None:
     """Why a product is, or is not, on the list: every rule, the costs, the score, the evidence.
 
     \b
     Example: shortlist explain B0EXAMPLE1 --week 2026-W47
     """
-    from pipeline.look import explain_product
+    from pipeline.look import explain_product, spoken
     from pipeline.publish.explain import explained_text
 
+    _asked["plan"] = spoken(data, week)
     for place, (told, ranks) in enumerate(explain_product(data, product_id, week, marketplace)):
         if as_json:
             _answer_json({**told, "ranks": ranks})
             continue
-        _answer(([""] if place else []) + explained_text(told, ranks))
+        _answer(([""] if place else []) + explained_text(told, ranks, _words()))
 
 
 @shortlist.command()
 @_WEEK
 @_DATA
 @click.option("--top", type=click.IntRange(min=1), default=40, show_default=True, help="How many reasons.")
+@_LANG
 @_JSON
-def rejects(week: str | None, data: Path, top: int, as_json: bool) -> None:
+def rejects(week: str | None, data: Path, top: int, lang: str | None, as_json: bool) -> None:
     """The reasons of a week with counts and the nearest misses, and what was set aside.
 
     \b
     Example: shortlist rejects --week 2026-W47
     """
-    from pipeline.look import week_folder
+    from pipeline.look import spoken, week_folder
     from pipeline.publish.rejects import reject_lines, reject_reasons
     from pipeline.publish.segments import segment_lines, stopped_segments
 
+    _asked["plan"] = spoken(data, week)
     folder = week_folder(data, week)[1]
     told = {**reject_reasons(folder, top), "categories": stopped_segments(folder, top)}
     if as_json:
         _answer_json(told)
     else:
-        _answer(reject_lines(told) + segment_lines(told["categories"]))
+        _answer(reject_lines(told, segment_lines(told["categories"], _words()), _words()))
+
+
+@shortlist.command()
+@click.argument("before", metavar="WEEK")
+@click.argument("after", metavar="WEEK")
+@_DATA
+@_LANG
+@_JSON
+def diff(before: str, after: str, data: Path, lang: str | None, as_json: bool) -> None:
+    """What changed from one week's list to another's: who entered, who left, who moved, and why.
+
+    \b
+    Example: shortlist diff 2026-W46 2026-W47
+    """
+    from pipeline.config import load_configs
+    from pipeline.look import list_diff, spoken
+    from pipeline.publish.diff import changes_json
+    from pipeline.publish.words import diff_lines
+
+    _asked["plan"] = spoken(data, after)
+    old, new, changes = list_diff(data, before, after)
+    if as_json:
+        _answer_json({"before": old, "after": new, "changes": changes_json(changes)})
+    else:
+        _answer(diff_lines(old, new, changes, load_configs().digits, _words()))
+
+
+@shortlist.command()
+@_WEEK
+@_DATA
+@_LANG
+@_JSON
+def report(week: str | None, data: Path, lang: str | None, as_json: bool) -> None:
+    """Write report.html and shortlist.xlsx of a week again, from its Parquet files.
+
+    \b
+    Example: shortlist report --week 2026-W47 --lang zh
+    """
+    from pipeline.look import rewrite_report, spoken
+
+    _asked["plan"] = spoken(data, week)
+    week, paths, is_changed = rewrite_report(data, week, lang)
+    say = _words()
+    if as_json:
+        _answer_json({"week": week, "files": [str(path) for path in paths], "changed": is_changed})
+        return
+    _answer([str(path) for path in paths])
+    _answer(say("written again; open the first in a browser") if is_changed else say("they were as they should be"), "stderr")
+
+
+@shortlist.command()
+@click.option("--from", "workbook", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A shortlist.xlsx, filled in.")
+@click.option("--on", help="The day to date new decisions by (default: the day the workbook was judged as of).")
+@_DATA
+@_LANG
+@_JSON
+def decide(workbook: Path, on: str | None, data: Path, lang: str | None, as_json: bool) -> None:
+    """Take the decisions and notes typed into a workbook over into decisions.csv, which every later run honours.
+
+    \b
+    Example: shortlist decide --from data/shortlists/2026-W47/shortlist.xlsx
+    """
+    from pipeline.decide import import_decisions
+
+    told = import_decisions(data, workbook, on)
+    if as_json:
+        _answer_json({"file": str(told.path), "new": told.new, "changed": told.changed, "same": told.same, "older": told.older})
+        return
+    say = _words()
+    _answer(say(
+        "{file}: {new:,} new, {changed:,} changed, {same:,} as before, {older:,} older than what stands there",
+        file=told.path, new=told.new, changed=told.changed, same=told.same, older=told.older,
+    ))  # fmt: skip
+    _answer(say("next: `shortlist run` honours them"), "stderr")
 
 
 @shortlist.command()
@@ -342,7 +469,7 @@ def sourcing(week: str | None, data: Path, top: int | None, out: Path | None, as
     elif as_json:
         _answer_json({"week": week, "sourcing": rows})
     else:
-        _answer(sourcing_csv(rows, digits).decode("utf-8-sig").splitlines() if as_csv else sourcing_lines(rows, digits))
+        _answer(sourcing_csv(rows, digits).decode("utf-8-sig").splitlines() if as_csv else sourcing_lines(rows, digits, _words()))
 
 
 @shortlist.group()
@@ -352,7 +479,8 @@ def config() -> None:
 
 @config.command("check")
 @click.argument("plan", required=False, type=click.Path(path_type=Path, dir_okay=False))
-def config_check(plan: Path | None) -> None:
+@_LANG
+def config_check(plan: Path | None, lang: str | None) -> None:
     """Test a plan, the fee schedules, the category tables and the sources; exit 10 and one line if something is wrong.
 
     \b
@@ -360,7 +488,7 @@ def config_check(plan: Path | None) -> None:
     """
     from pipeline.look import check_configs
 
-    _answer(check_configs(plan))
+    _answer(check_configs(plan, _words()))
 
 
 @config.command("show")
@@ -382,8 +510,9 @@ def config_show(plan: Path | None, as_json: bool) -> None:
 
 
 @shortlist.command("sources")
+@_LANG
 @_JSON
-def list_sources(as_json: bool) -> None:
+def list_sources(lang: str | None, as_json: bool) -> None:
     """The exports that are recognised, and by which headers.
 
     \b
@@ -395,12 +524,13 @@ def list_sources(as_json: bool) -> None:
     if as_json:
         _answer_json({"sources": entries})
     else:
-        _answer(source_lines(entries))
+        _answer(source_lines(entries, _words()))
 
 
 @shortlist.command()
 @_DATA
-def init(data: Path) -> None:
+@_LANG
+def init(data: Path, lang: str | None) -> None:
     """Make the data folder, with an empty file of each canonical table to fill in.
 
     \b
@@ -408,7 +538,7 @@ def init(data: Path) -> None:
     """
     from pipeline.look import make_data_folder
 
-    _answer(make_data_folder(data))
+    _answer(make_data_folder(data, _words()))
 
 
 @shortlist.command()
@@ -446,15 +576,15 @@ def main() -> None:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "shortlist"
-        _answer(f"usage: {error.format_message().rstrip('.')}; see `{path} --help`", "stderr")
+        _answer(_words().found(f"usage: {error.format_message().rstrip('.')}; see `{path} --help`"), "stderr")
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(128 + signal.SIGINT)
     except Stopped as stopped:
-        _answer("stopped: the last list stands", "stderr")
+        _answer(_words()("stopped: the last list stands"), "stderr")
         sys.exit(128 + stopped.number)
     except Refusal as refusal:
-        _answer(str(refusal), "stderr")
+        _answer(_words().found(str(refusal)), "stderr")
         sys.exit(refusal.exit_code)
     except OSError as error:
         if not isinstance(error, BrokenPipeError):

@@ -22,6 +22,7 @@ from pipeline.plan import Plan, digest_of
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
+TEMPLATES = ROOT / "pipeline" / "publish" / "templates"
 DEFAULT_PLAN = CONFIGS / "shortlist.toml"
 # `name==1.2 ; python_full_version < '3.12' \\`, as uv writes them.
 _LOCKED = re.compile(r"([A-Za-z0-9._-]+)==([^\s;]+)")
@@ -56,7 +57,8 @@ def code_digest() -> str:
     """SHA-256 over the program's own files and `configs/`: what can change an answer beside the data and the libraries."""
     held = hashlib.sha256()
     package = Path(__file__).resolve().parent
-    for path in sorted([*package.rglob("*.py"), *CONFIGS.rglob("*.toml")], key=lambda p: p.as_posix()):
+    templates = (path for path in TEMPLATES.iterdir() if path.is_file())
+    for path in sorted([*package.rglob("*.py"), *templates, *CONFIGS.rglob("*.toml")], key=lambda p: p.as_posix()):
         held.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return held.hexdigest()
 
@@ -76,6 +78,11 @@ def read_lock(name: str) -> dict[str, str]:
         if bound is None or (here < (3, int(bound[2]))) == (bound[1] == "<"):
             found[hit[1]] = hit[2]
     return found
+
+
+def read_templates() -> dict[str, str]:
+    """The report's templates, style and script by file name."""
+    return {path.name: path.read_text(encoding="utf-8") for path in sorted(TEMPLATES.iterdir()) if path.is_file()}
 
 
 def read_toml(path: Path) -> dict[str, Any]:

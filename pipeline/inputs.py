@@ -23,7 +23,7 @@ from pipeline.store_history import Known
 # The seller's own decisions, in the data folder; named apart from a file of that name in a dump.
 SELLER_FILE = "decisions.csv (data folder)"
 SAMPLE = ROOT / "data" / "sample" / "dumps"
-_LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "pydantic")
+_LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "pydantic", "jinja2", "xlsxwriter")
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,19 @@ from pipeline import store
 from pipeline.calendar import checked_week
 from pipeline.config import CONFIGS, Configs, load_configs, load_plan
 from pipeline.customs import parse_imports
-from pipeline.errors import NothingToDo
+from pipeline.errors import NothingToDo, Refusal
 from pipeline.fees import parse_schedules
 from pipeline.fulfilment import parse_cards
 from pipeline.ingest.sources import load_sources
+from pipeline.messages import ENGLISH, Words
 from pipeline.plan import Plan
 from pipeline.plan_check import check_plan
+from pipeline.publish.diff import Change, list_changes
+from pipeline.publish.documents import documents
 from pipeline.publish.explain import explained
+from pipeline.publish.kept import SHOWN
 from pipeline.publish.sourcing import sourcing_rows
+from pipeline.publish.view import RunFolder
 from pipeline.stages.categories import compile_rules
 from pipeline.stages.category_trail import trail
 from pipeline.tables import DUMP_TABLES
@@ -80,7 +85,56 @@ def sourcing_list(data: Path, week: str | None, top: int | None) -> tuple[str, l
     return week, sourcing_rows(folder, top), dict(load_configs().digits)
 
 
-def check_configs(plan: Path | None) -> list[str]:
+def list_diff(data: Path, before: str, after: str) -> tuple[str, str, list[Change]]:
+    """Two weeks' names and what changed from the list of the first to that of the second; raises `NothingToDo`."""
+    old_week, old = week_folder(data, before)
+    new_week, new = week_folder(data, after)
+    return old_week, new_week, list_changes(old, new)
+
+
+def rewrite_report(data: Path, week: str | None, lang: str | None) -> tuple[str, list[Path], bool]:
+    """Write the report and the workbook of a week again from its run's folder: the week, the files, and whether a byte changed.
+
+    `lang` is the language asked for, else that of the run. What decides (the Parquet files and run.json) is not touched; each of the two
+    files is replaced in one step.
+    """
+    held = store.DataFolder(data)
+    week, folder = week_folder(data, week)
+    if not (folder / SHOWN).is_file():
+        raise NothingToDo(f"the list of {week} was made by an earlier version, without a report; run the week again")
+    with held.lock():
+        manifest = held.manifest(week) or {}
+        previous = held.run(manifest.get("previous_week"), manifest.get("previous_run"))
+        run = RunFolder(folder, previous, manifest, lang or manifest["options"].get("lang", "en"))
+        paths, is_changed = [], False
+        for name, content in documents(run):
+            path = folder / name
+            if store.content(path) != content:
+                store.replace_file(path, content)
+                is_changed = True
+            paths.append(held.root / "shortlists" / week / name)
+    return week, paths, is_changed
+
+
+def spoken(data: Path, week: str | None) -> str | None:
+    """The language that the plan of a week's run names; None where there is no such run."""
+    try:
+        held = store.DataFolder(data).manifest(week_folder(data, week)[0]) or {}
+    except Refusal:
+        return None
+    language = held.get("plan", {}).get("report", {}).get("language")
+    return str(language) if language else None
+
+
+def plan_language(plan: Path | None) -> str | None:
+    """The language that a plan names; None where it cannot be read (who reads it in earnest will say why)."""
+    try:
+        return load_plan(plan).report.language
+    except Refusal:
+        return None
+
+
+def check_configs(plan: Path | None, say: Words = ENGLISH) -> list[str]:
     """Load everything in `configs/` and the plan; raises `PlanError`, else says what is in force."""
     held = load_plan(plan)
     check_plan(held)
@@ -91,10 +145,15 @@ def check_configs(plan: Path | None) -> list[str]:
     compile_rules(configs.category_tables)
     known = load_sources(CONFIGS / "sources")
     return [
-        f"plan {held.digest()[:12]}: top {held.list.top}, {len(held.exchange_rates)} exchange rates, {len(held.suppliers)} suppliers",
-        f"{len(configs.marketplaces)} marketplaces, {len(schedules)} fee schedules, {len(cards)} fulfilment cards, {len(known)} sources: "
-        "all sound",
-    ]
+        say(
+            "plan {digest}: top {top}, {rates} exchange rates, {suppliers} suppliers",
+            digest=held.digest()[:12], top=held.list.top, rates=len(held.exchange_rates), suppliers=len(held.suppliers),
+        ),
+        say(
+            "{markets} marketplaces, {schedules} fee schedules, {cards} fulfilment cards, {sources} sources: all sound",
+            markets=len(configs.marketplaces), schedules=len(schedules), cards=len(cards), sources=len(known),
+        ),
+    ]  # fmt: skip
 
 
 def source_entries() -> list[dict[str, Any]]:
@@ -115,33 +174,33 @@ def source_entries() -> list[dict[str, Any]]:
     return entries
 
 
-def source_lines(entries: list[dict[str, Any]]) -> list[str]:
+def source_lines(entries: list[dict[str, Any]], say: Words = ENGLISH) -> list[str]:
     """The same for a terminal."""
     lines = []
     for entry in entries:
-        parts = [", ".join(entry["all"])] if entry["all"] else []
-        parts += [f"one of {', '.join(entry['any'])}"] if entry["any"] else []
-        parts += [f"columns {', '.join(entry['required'])}"] if entry["required"] else []
-        tells = "; ".join(parts)
-        lines += [f"{entry['name']:<24} {entry['table']:<14} {entry['title']}", f"{'':<24} told by: {tells}"]
-    lines.append("another tool's export: add a file to configs/sources/ (copy the nearest one); no code is needed")
+        parts = [say.listed(entry["all"])] if entry["all"] else []
+        parts += [say("one of {headers}", headers=say.listed(entry["any"]))] if entry["any"] else []
+        parts += [say("columns {headers}", headers=say.listed(entry["required"]))] if entry["required"] else []
+        tells = say("; ").join(parts)
+        lines += [f"{entry['name']:<24} {entry['table']:<14} {entry['title']}", f"{'':<24} " + say("told by: {headers}", headers=tells)]
+    lines.append(say("another tool's export: add a file to configs/sources/ (copy the nearest one); no code is needed"))
     return lines
 
 
-def make_data_folder(data: Path) -> list[str]:
+def make_data_folder(data: Path, say: Words = ENGLISH) -> list[str]:
     """`dumps/` and `templates/` with one header-only CSV per canonical table; what is there already is left alone."""
     held = store.DataFolder(data)
     lines = []
     if not held.dumps.is_dir():
         store.write_files(held.dumps, [])
-        lines.append(f"made {held.dumps}: put each week's exports into a folder named by its week, for example {held.dumps / '2026-W47'}")
+        told = "made {folder}: put each week's exports into a folder named by its week, for example {example}"
+        lines.append(say(told, folder=held.dumps, example=held.dumps / "2026-W47"))
     templates = data / "templates"
     if not templates.is_dir():
         store.write_files(templates, _templates())
-        lines.append(f"made {templates}: one file per table with its headers; fill in what you have, leave out what you have not")
-    if not lines:
-        lines.append(f"{data} is set up already")
-    return lines
+        told = "made {folder}: one file per table with its headers; fill in what you have, leave out what you have not"
+        lines.append(say(told, folder=templates))
+    return lines or [say("{folder} is set up already", folder=data)]
 
 
 def _templates() -> Iterator[tuple[str, list[bytes]]]:

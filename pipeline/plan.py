@@ -284,6 +284,18 @@ class SourceFacts(_Frozen):
     decimal: Literal[".", ","] | None = None
 
 
+class ReportPlan(_Frozen):
+    """What the report and the workbook show, and in which language."""
+
+    language: Literal["auto", "en", "zh"]
+    rows_max: Annotated[int, Field(ge=1)]
+    near_share: Share
+    live_max: Annotated[int, Field(ge=1)]
+    review_max: Annotated[int, Field(ge=1)]
+    misses_max: Annotated[int, Field(ge=1)]
+    sourcing_max: Annotated[int, Field(ge=1)]
+
+
 class Plan(_Frozen):
     """Everything that decides, frozen."""
 
@@ -299,6 +311,7 @@ class Plan(_Frozen):
     guards: Guards
     marketplaces: Marketplaces
     exchange: Exchange
+    report: ReportPlan
     severity: dict[str, Literal["off", "warn", "review", "reject"]] = {}
     exchange_rates: tuple[ExchangeRate, ...] = ()
     suppliers: dict[str, SupplierFacts] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import time
 from collections import Counter
@@ -27,10 +28,15 @@ from pipeline.ingest.dump import ReadContext
 from pipeline.inputs import Inputs, find_dump, gather, run_id, versions
 from pipeline.keep import PARCELS, Told, keep_week
 from pipeline.log import SILENT, Log
+from pipeline.messages import chosen
 from pipeline.models import NO_MODELS, FittedModels, load_models
 from pipeline.plan import Plan
 from pipeline.plan_check import check_plan
+from pipeline.publish.documents import RunFolder, documents
+from pipeline.publish.kept import write_notes, write_shown
 from pipeline.publish.manifest import SCHEMA_VERSION, manifest_bytes, totals
+from pipeline.publish.picks import Picks
+from pipeline.publish.reasons import ReasonCounts
 from pipeline.publish.shape import doubts, plain, shape_of
 from pipeline.publish.shortlist import Lists, write_lists
 from pipeline.publish.warnings import pass_share_warning, rate_words, supplier_questions
@@ -74,6 +80,7 @@ class Options:
     dry_run: bool = False
     strict: bool = False
     sample_if_empty: bool = False
+    lang: str | None = None
 
 
 @dataclass(frozen=True)
@@ -131,7 +138,8 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
     before = data.current(previous[0]) if previous else None
     # The sample is the same for everybody: no one's own model.
     models = NO_MODELS if inputs.is_sample else load_models(data)
-    asked = {"top": top, "strict": options.strict}
+    lang = chosen(options.lang, plan.report.language, os.environ, by_locale=False)
+    asked = {"top": top, "strict": options.strict, "lang": lang}
     own_id = run_id(inputs, plan, asked | {"models": dict(models.digests)})
     log.bind(run_id=own_id)
     current = data.current(inputs.week)
@@ -160,17 +168,30 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
     out = work / "out"
     store.make_folder(out)
     metadata = _metadata(inputs, plan, as_of)
-    lists = write_lists([answer.decisions for answer in decided], out, plan.list, top, metadata)
+    picks, reasons = Picks(plan.report), ReasonCounts()
+    ledgers = [answer.decisions for answer in decided]
+    lists = write_lists(ledgers, out, plan.list, top, metadata, watchers=(picks.see, reasons.see))
     if sum(lists.verdicts.values()) != sum(answer.rows for answer in decided):
         raise AssertionError("a candidate was lost between deciding and writing")
     write_set_aside(out, reads, decided, inputs, plan, metadata)
     write_unmatched(out, gathered.unmatched, metadata)
+    write_shown(out, picks, [answer.series for answer in decided], metadata)
+    write_notes(out, store.read_parquet(work / "facts-decisions.parquet"), day_number(as_of), metadata)
     clock.lap("write")
 
     manifest = {"run_id": own_id, "options": asked, "models": dict(models.digests), "unmatched_offers": gathered.unmatched.num_rows}
     manifest |= _manifest(inputs, plan, entries, lists, decided, before, out)
     _watch_returns(manifest, models, decided)
     _compare(manifest, _shapes(data, inputs), out, plan, is_strict=options.strict)
+    manifest |= {
+        "previous_run": before.name if before else None,
+        "reasons": reasons.entries(),
+        "missing": dict(sorted(reasons.missing.items())),
+    }
+    for name, content in documents(RunFolder(out, before, manifest, lang)):
+        store.keep_bytes(out / name, content)
+        manifest["outputs"][name] = store.file_digest(out / name)[1]
+    clock.lap("report")
     manifest["timings"] = clock.timings(workers)
     store.keep_bytes(out / "run.json", manifest_bytes(manifest))
     if options.dry_run:

@@ -146,6 +146,13 @@ def read_parquet(path: Path, columns: list[str] | None = None, filters: list[tup
     return pq.read_table(path, columns=columns, filters=filters, partitioning=None)
 
 
+def read_parts(path: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
+    """A Parquet file of ours, one row group after the other."""
+    with pq.ParquetFile(path) as file:
+        for group in range(file.num_row_groups):
+            yield file.read_row_group(group, columns)
+
+
 def parquet_metadata(path: Path) -> dict[str, str]:
     """The facts of the run that stand in a Parquet file's own metadata."""
     held = pq.read_schema(path).metadata or {}
@@ -219,6 +226,11 @@ class DataFolder:
         # Only our own runs count: a link that leads elsewhere is not followed.
         target = self.root / "runs" / week / pointer.readlink().name
         return target if (target / "run.json").is_file() else None
+
+    def run(self, week: str | None, run_id: str | None) -> Path | None:
+        """The folder of one run of a week, or none."""
+        folder = self.root / "runs" / (week or "") / (run_id or "")
+        return folder if week and run_id and (folder / "run.json").is_file() else None
 
     def weeks(self) -> list[str]:
         """Weeks with a list in force, oldest first."""
@@ -316,6 +328,11 @@ def file_bytes(path: Path, limit: int) -> bytes:
     """A small file of ours as bytes, never more than one byte above `limit`."""
     with path.open("rb") as handle:
         return handle.read(limit + 1)
+
+
+def content(path: Path) -> bytes | None:
+    """The bytes of a small file of ours, or none where it is not there."""
+    return path.read_bytes() if path.is_file() else None
 
 
 def file_digest(path: Path) -> tuple[int, str]:

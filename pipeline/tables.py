@@ -371,6 +371,12 @@ DECISIONS = (
 UNMATCHED_OFFERS = tuple(
     _c(c.name.removesuffix("_e4"), REAL, "the offer's currency", c.meaning) if c.name.endswith("_e4") else c for c in (*OFFERS, *ORIGIN)
 )
+# What a run keeps for the report beside the ledger, so that it can be written again from the run's folder alone.
+PRICE_SERIES = (
+    *KEY,
+    _c("dates", pa.list_(DATE), "", "days at which a price begins to hold, rising; the first is the window's first day or the first known"),
+    _c("prices", pa.list_(REAL), _MONEY, "the prices from those days on; null = out of stock"),
+)
 # Published money that is not in the marketplace's currency: in yuan, or in the supplier's.
 YUAN_COLUMNS = ("max_purchase_cost_cny",)
 SUPPLIER_COLUMNS = ("max_purchase_cost_supplier",)

@@ -33,6 +33,7 @@ from pipeline.models import NO_MODELS, FittedModels
 from pipeline.plan import Plan, SourceFacts
 from pipeline.price_rows import PriceRows
 from pipeline.publish.ledger import publish_frame
+from pipeline.publish.series import price_series
 from pipeline.stages.categories import CategoryPolicy, compile_rules
 from pipeline.stages.kept_records import KEPT_COLUMNS, told_once
 from pipeline.stages.margin import Tariff, schedules_in_force
@@ -212,10 +213,11 @@ class DecideTask:
 
 @dataclass(frozen=True)
 class DecideAnswer:
-    """Where a bucket's decisions and what is kept of it lie, and the small facts that add up over buckets."""
+    """Where a bucket's decisions, what is kept of it and its shown prices lie, and the small facts that add up over buckets."""
 
     decisions: Path
     kept: Mapping[str, Path]
+    series: Path
     rows: int
     repeats: dict[str, int]
     superseded: dict[str, int]
@@ -238,9 +240,14 @@ def decide_task(task: DecideTask) -> DecideAnswer:
     decisions = task.work / f"decided-{task.bucket:05d}.parquet"
     store.write_spill(decisions, published, 1)
     kept = _spill_kept(task, decided.prices, bucket)
+    series = task.work / f"series-{task.bucket:05d}.parquet"
+    may_be_shown = decided.frame["verdict"].isin(["passed", "review"]) | decided.frame["is_listed"].fillna(False)
+    shown = price_series(decided.known_prices, decided.frame, may_be_shown.to_numpy(dtype=bool), facts.as_of, facts.digits)
+    store.write_spill(series, shown, 1)
     return DecideAnswer(
         decisions=decisions,
         kept=kept,
+        series=series,
         rows=published.num_rows,
         repeats=decided.repeats,
         superseded=decided.superseded,

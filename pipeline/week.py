@@ -93,13 +93,15 @@ class PriceFile:
 class Decided:
     """Decisions of a bucket (all but the rank), `reasons` and `missing` as Arrow lists, and what was merged or set aside on the way.
 
-    `prices` is what this dump adds to the price history of each marketplace.
+    `prices` is what this dump adds to the price history of each marketplace, `known_prices` that and the earlier weeks' as a table of
+    the candidates' rows (`stages.price_tables.placed`).
     """
 
     frame: pd.DataFrame
     reasons: pa.Array
     missing: pa.Array
     prices: Mapping[str, PriceRows]
+    known_prices: pd.DataFrame
     repeats: dict[str, int]
     superseded: dict[str, int]
     conflicts: pd.DataFrame
@@ -123,7 +125,8 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
     repeated_prices = {file: count for file, count in repeated_prices.items() if file not in beside}
     known_prices = with_earlier_weeks(told_prices, bucket.kept_prices)
 
-    prices = price_distributions(frame, placed(known_prices, frame), as_of, plan.forecast, facts.models.prices)
+    placed_prices = placed(known_prices, frame)
+    prices = price_distributions(frame, placed_prices, as_of, plan.forecast, facts.models.prices)
     frame = _added(frame, prices.frame)
     frame = _added(frame, _department(frame, facts))
     frame = _added(frame, _identity(frame, facts))
@@ -148,6 +151,7 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
         reasons=verdicts.reasons(outcomes, len(frame)),
         missing=pa.array(list(missing), type=pa.list_(pa.string())),
         prices=told_prices,
+        known_prices=placed_prices,
         repeats=_sum(merged.repeats, orders.repeats, repeated_prices, repeated_returns),
         superseded=superseded,
         conflicts=merged.conflicts,

@@ -2,110 +2,69 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from pipeline import store
-from pipeline.tables import REASONS
-
-_SAMPLES = 3
+from pipeline.messages import ENGLISH, Words
+from pipeline.messages.rules import FACT_NAMES, SEVERITY_WORDS, VERDICT_WORDS
+from pipeline.publish.figures import padded, readable
+from pipeline.publish.reasons import SAMPLE_COLUMNS, ReasonCounts, set_aside_counts
 
 
 def reject_reasons(run: Path, top: int) -> dict[str, Any]:
     """Counts of a run's reasons.
 
-    Returns `verdicts` (name -> count), `reasons` (one entry per rule and severity: how many candidates, how many of them have no other
-    reject, the nearest misses as samples with file and line, most first, at most `top`) and `set_aside` (file, kind, count, first line).
+    Returns `verdicts` (name -> count), `missing` (fact -> count), `reasons` (one entry per rule and severity: how many candidates, how many
+    of them have no other reject, the nearest misses as samples with file and line, most first, at most `top`) and `set_aside` (file, kind,
+    count, first line).
     """
-    columns = ["verdict", "reasons", "missing", "product_id", "title", "file", "line"]
-    table = store.read_parquet(run / "decisions.parquet", columns)
-    verdicts = {entry["values"]: entry["counts"] for entry in table["verdict"].value_counts().to_pylist()}
+    counts, verdicts = ReasonCounts(), Counter[str]()
+    for part in store.read_parts(run / "decisions.parquet", ["verdict", "reasons", "missing", *SAMPLE_COLUMNS]):
+        counts.see(part)
+        for entry in part["verdict"].value_counts().to_pylist():
+            verdicts[entry["values"]] += entry["counts"]
     return {
-        "verdicts": dict(sorted(verdicts.items(), key=lambda item: (-item[1], item[0]))),
-        "missing": {entry["values"]: entry["counts"] for entry in _missing(table)},
-        "reasons": _counted(table)[:top],
-        "set_aside": _set_aside(run),
+        "verdicts": _most_first(verdicts),
+        "missing": _most_first(counts.missing),
+        "reasons": counts.entries()[:top],
+        "set_aside": set_aside_counts(run),
     }
 
 
-def _missing(table: pa.Table) -> list[dict[str, Any]]:
-    found = pc.list_flatten(table["missing"]).value_counts().to_pylist()
-    return sorted(found, key=lambda entry: (-entry["counts"], entry["values"]))
+def _most_first(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _counted(table: pa.Table) -> list[dict[str, Any]]:
-    reasons = table["reasons"].combine_chunks().cast(REASONS)
-    rows = pc.list_parent_indices(reasons)
-    flat = reasons.flatten()
-    told = pa.table(
-        {
-            "row": rows,
-            **{name: flat.field(name) for name in ("rule", "severity", "distance", "detail")},
-        }
-    )
-    rejects = told.filter(pc.equal(told["severity"], "reject")).group_by("row").aggregate([("rule", "count")])
-    alone = set(rejects.filter(pc.equal(rejects["rule_count"], 1))["row"].to_pylist())
-    entries = []
-    for group in told.group_by(["rule", "severity"]).aggregate([("row", "count")]).to_pylist():
-        part = told.filter(pc.and_(pc.equal(told["rule"], group["rule"]), pc.equal(told["severity"], group["severity"])))
-        nearest = part.sort_by([("distance", "ascending"), ("row", "ascending")]).slice(0, _SAMPLES).to_pylist()
-        samples = [
-            {
-                **{name: table[name][sample["row"]].as_py() for name in ("product_id", "title", "file", "line")},
-                "distance": sample["distance"],
-                "detail": sample["detail"],
-            }
-            for sample in nearest
-        ]
-        only = sum(1 for row in part["row"].to_pylist() if row in alone) if group["severity"] == "reject" else 0
-        entries.append(
-            {
-                "rule": group["rule"],
-                "severity": group["severity"],
-                "count": group["row_count"],
-                "alone": only,
-                "nearest": samples,
-            }
-        )
-    order = {"reject": 0, "review": 1, "warn": 2}
-    return sorted(entries, key=lambda entry: (order[entry["severity"]], -entry["count"], entry["rule"]))
-
-
-def _set_aside(run: Path) -> list[dict[str, Any]]:
-    table = store.read_parquet(run / "set_aside.parquet")
-    grouped = table.group_by(["file", "kind"]).aggregate([("line", "count"), ("line", "min"), ("message", "min")]).to_pylist()
-    entries = [
-        {
-            "file": g["file"],
-            "kind": g["kind"],
-            "count": g["line_count"],
-            "first_line": g["line_min"],
-            "message": g["message_min"],
-        }
-        for g in grouped
-    ]
-    return sorted(entries, key=lambda entry: (-entry["count"], entry["file"], entry["kind"]))
-
-
-def reject_lines(told: dict[str, Any]) -> list[str]:
-    """The same for a terminal."""
-    lines = ["verdicts: " + ", ".join(f"{name} {count:,}" for name, count in told["verdicts"].items()), ""]
+def reject_lines(told: dict[str, Any], more: list[str], say: Words = ENGLISH) -> list[str]:
+    """The same for a terminal, with `more` lines before the next step."""
+    counted = say.listed(f"{say(VERDICT_WORDS[name])} {count:,}" for name, count in told["verdicts"].items())
+    lines = [say("verdicts: {counts}", counts=counted), ""]
     if told["missing"]:
-        lines += ["missing facts: " + ", ".join(f"{name} {count:,}" for name, count in told["missing"].items()), ""]
-    lines.append(f"{'severity':<8} {'rule':<22} {'candidates':>10} {'alone':>8}  nearest")
+        counted = say.listed(f"{say(FACT_NAMES.get(name, name))} {count:,}" for name, count in told["missing"].items())
+        lines += [say("missing facts: {counts}", counts=counted), ""]
+    head = [
+        padded(say("severity"), 8),
+        padded(say("rule"), 22),
+        padded(say("candidates"), 10, right=True),
+        padded(say("alone"), 8, right=True),
+    ]
+    lines.append(" ".join([*head, " " + say("nearest")]))
     for entry in told["reasons"]:
         nearest = entry["nearest"][0]
         where = f"{nearest['product_id']} ({nearest['file']}:{nearest['line']})"
-        by = f" by {nearest['distance']:,.4g}" if nearest["distance"] else ""
-        detail = f": {nearest['detail']}" if nearest["detail"] else ""
-        lines.append(f"{entry['severity']:<8} {entry['rule']:<22} {entry['count']:>10,} {entry['alone'] or '':>8}  {where}{by}{detail}")
+        by = say(" by {distance:,.4g}", distance=nearest["distance"]) if nearest["distance"] else ""
+        detail = f": {readable(say.found(nearest['detail']), 200)}" if nearest["detail"] else ""
+        severity = entry["severity"] if say.language == "en" else say(SEVERITY_WORDS[entry["severity"]])
+        lines.append(f"{padded(severity, 8)} {entry['rule']:<22} {entry['count']:>10,} {entry['alone'] or '':>8}  {where}{by}{detail}")
     if told["set_aside"]:
-        lines += ["", "set aside (not candidates)"]
+        lines += ["", say("set aside (not candidates)")]
         lines += [
-            f"  {entry['file']}: {entry['kind']} {entry['count']:,}, first at line {entry['first_line']}: {entry['message']}"
+            say(
+                "  {file}: {kind} {n:,}, first at line {line}: {message}",
+                file=entry["file"], kind=entry["kind"], n=entry["count"], line=entry["first_line"], message=say.found(entry["message"]),
+            )
             for entry in told["set_aside"]
-        ]
-    return lines
+        ]  # fmt: skip
+    return [*lines, *more, "", say("next: `shortlist explain PRODUCT_ID` tells every rule of one product")]

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import store
+from pipeline.messages import ENGLISH, Words
+from pipeline.publish.figures import padded
 
 
 def stopped_segments(run: Path, top: int) -> list[dict[str, Any]]:
@@ -27,12 +29,15 @@ def stopped_segments(run: Path, top: int) -> list[dict[str, Any]]:
     return sorted(entries, key=lambda e: (e["verdict"], -e["count"], e["department"], e["evidence"] or ""))[:top]
 
 
-def segment_lines(entries: list[dict[str, Any]]) -> list[str]:
+def segment_lines(entries: list[dict[str, Any]], say: Words = ENGLISH) -> list[str]:
     """The same for a terminal."""
     if not entries:
         return []
-    lines = ["", "stopped by category", f"{'verdict':<8} {'department':<12} {'candidates':>10}  evidence"]
+    head = [padded(say(words), width) for words, width in (("verdict", 8), ("department", 12))]
+    lines = ["", say("stopped by category"), " ".join([*head, padded(say("candidates"), 10, right=True), " " + say("evidence")])]
     for entry in entries:
-        evidence = entry["evidence"] or "(no category)"
-        lines.append(f"{entry['verdict']:<8} {entry['department']:<12} {entry['count']:>10,}  {evidence}, such as {entry['sample']}")
+        evidence = entry["evidence"] or say("(no category)")
+        verdict, department = padded(say.found(entry["verdict"]), 8), f"{entry['department']:<12}"
+        told = say("{evidence}, such as {sample}", evidence=evidence, sample=entry["sample"])
+        lines.append(f"{verdict} {department} {entry['count']:>10,}  {told}")
     return lines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,9 @@ _SELECTING = [
 ]  # fmt: skip
 
 
+Watcher = Callable[[pa.Table], None]
+
+
 @dataclass(frozen=True)
 class Lists:
     """What was listed: keys in rank order, and the verdicts' counts."""
@@ -30,7 +33,9 @@ class Lists:
     verdicts: Mapping[str, int]
 
 
-def write_lists(decided: Sequence[Path], out: Path, plan: ListPlan, top: int, metadata: Mapping[str, str]) -> Lists:
+def write_lists(
+    decided: Sequence[Path], out: Path, plan: ListPlan, top: int, metadata: Mapping[str, str], *, watchers: Sequence[Watcher] = ()
+) -> Lists:
     """Choose the list over all buckets and write both files.
 
     Parameters
@@ -39,6 +44,7 @@ def write_lists(decided: Sequence[Path], out: Path, plan: ListPlan, top: int, me
     out : the folder to write into
     plan, top : how long and how diverse the list is
     metadata : facts of the run for the files' own metadata (nothing that differs between two runs on the same inputs)
+    watchers : called with each part of the ledger as it is written
     """
     passed = pd.concat([_passed(path) for path in decided], ignore_index=True)
     chosen = select(passed, plan, top)
@@ -51,6 +57,8 @@ def write_lists(decided: Sequence[Path], out: Path, plan: ListPlan, top: int, me
             for entry in table["verdict"].value_counts().to_pylist():
                 verdicts[entry["values"]] = verdicts.get(entry["values"], 0) + entry["counts"]
             ledger.write(table)
+            for watch in watchers:
+                watch(table)
             listed_rows.append(table.filter(pc.is_valid(table["rank"])).select([c.name for c in SHORTLIST]))
     shortlist = pa.concat_tables(listed_rows).sort_by([("rank", "ascending")])
     with store.ParquetSink(out / "shortlist.parquet", schema(SHORTLIST), dict(metadata)) as sink:

@@ -19,6 +19,8 @@ import pyarrow.compute as pc
 import xlsxwriter
 
 from pipeline import store
+from pipeline.messages import ENGLISH, Words
+from pipeline.publish.figures import padded, readable
 from pipeline.tables import YUAN_COLUMNS
 
 # What a seller bargains with, in the order of the columns.
@@ -53,11 +55,12 @@ def sourcing_rows(run: Path, top: int | None = None) -> list[dict[str, Any]]:
     return [{"place": place, **row} for place, row in enumerate(rows, start=1)]
 
 
-def sourcing_lines(rows: Sequence[Mapping[str, Any]], digits: Mapping[str, int]) -> list[str]:
+def sourcing_lines(rows: Sequence[Mapping[str, Any]], digits: Mapping[str, int], say: Words = ENGLISH) -> list[str]:
     """The worklist for a terminal."""
     if not rows:
-        return ["no candidate waits for an offer alone: `shortlist rejects` tells what the others lack"]
-    lines = [f"{'':>4} {'product':<14} {'at most':>9} {'in yuan':>9} {'landed':>9} {'price':>9}     {'sold':>6}  title"]
+        return [say("no candidate waits for an offer alone: `shortlist rejects` tells what the others lack")]
+    heads = [padded(say(words), 9, right=True) for words in ("at most", "in yuan", "landed", "price")]
+    lines = [f"{'':>4} {padded(say('product'), 14)} {' '.join(heads)}     {padded(say('sold'), 6, right=True)}  {say('title')}"]
     for row in rows:
         money = [
             _amount(row[name], digits["CNY" if name in YUAN_COLUMNS else row["currency"]])
@@ -66,9 +69,10 @@ def sourcing_lines(rows: Sequence[Mapping[str, Any]], digits: Mapping[str, int])
         sold = "-" if row["monthly_sold"] is None else f"{row['monthly_sold']:,}"
         lines.append(
             f"{row['place']:>4} {row['product_id']:<14} {' '.join(f'{amount:>9}' for amount in money)} {row['currency']} {sold:>6}  "
-            f"{(row['title'] or '')[:60]}"
+            f"{readable(row['title'], 60)}"
         )
-    return [*lines, "at most = for one unit at the supplier's door; landed = with freight, duty and label; every money rule holds up to it"]
+    told = "at most = for one unit at the supplier's door; landed = with freight, duty and label; every money rule holds up to it"
+    return [*lines, say(told)]
 
 
 def write_sourcing(target: Path, rows: Sequence[Mapping[str, Any]], digits: Mapping[str, int]) -> None:

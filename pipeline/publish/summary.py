@@ -6,20 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.messages import ENGLISH, Words
 
-def summary_line(manifest: Mapping[str, Any], is_new: bool) -> str:
+
+def summary_line(manifest: Mapping[str, Any], is_new: bool, say: Words = ENGLISH) -> str:
     """`done in 41 s · read ... · shortlisted ...`, or that the list is up to date."""
     verdicts, totals = manifest["verdicts"], manifest["totals"]
-    sample = "sample · " if manifest["sample"] else ""
+    sample = say("sample") + " · " if manifest["sample"] else ""
     if not is_new:
-        return f"up to date: {sample}{manifest['week']} · shortlisted {verdicts['shortlisted']:,}, nothing new to read"
+        told = "up to date: {sample}{week} · shortlisted {n:,}, nothing new to read"
+        return say(told, sample=sample, week=manifest["week"], n=verdicts["shortlisted"])
     seconds = manifest["timings"]["total_seconds"]
     shown = f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}"
-    return (
-        f"done in {shown} s · {sample}read {totals['rows']:,} · set aside {totals['set_aside']:,} · rejected {verdicts['rejected']:,} · "
-        f"review {verdicts['review']:,} · incomplete {verdicts['incomplete']:,} · passed {verdicts['passed']:,} · "
-        f"shortlisted {verdicts['shortlisted']:,} ({manifest['new']:,} new, {manifest['gone']:,} gone)"
-    )
+    return say(
+        "done in {seconds} s · {sample}read {read:,} · set aside {aside:,} · rejected {rejected:,} · review {review:,} · "
+        "incomplete {incomplete:,} · passed {passed:,} · shortlisted {shortlisted:,} ({new:,} new, {gone:,} gone)",
+        seconds=shown, sample=sample, read=totals["rows"], aside=totals["set_aside"],
+        new=manifest["new"], gone=manifest["gone"], **verdicts,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,31 +37,36 @@ class NextSteps:
 _ASKED_MOST = 10
 
 
-def next_steps(manifest: Mapping[str, Any], is_new: bool, dry_run: bool) -> NextSteps:
+def next_steps(manifest: Mapping[str, Any], is_new: bool, dry_run: bool, say: Words = ENGLISH) -> NextSteps:
     """What a person should look at, in the order of need."""
     before: list[str] = []
     if manifest["sample"]:
-        before.append("no dump of your own yet: this is the committed sample, an invented market; nothing in it can be bought")
+        before.append(say("no dump of your own yet: this is the committed sample, an invented market; nothing in it can be bought"))
     if not is_new:
-        return NextSteps(before, [f"see it: data folder, shortlists/{manifest['week']}/"])
-    before += [f"warning: {text}" for text in manifest["warnings"]]
+        return NextSteps(before, [say("see it: data folder, shortlists/{week}/", week=manifest["week"])])
+    before += [say("warning: {text}", text=say.found(text)) for text in manifest["warnings"]]
     questions = manifest["questions"]
     for entry in questions[:_ASKED_MOST]:
-        before.append(f"ask {entry['supplier_id']}: {', '.join(entry['asks'])} ({entry['products']:,} products wait for it)")
+        what = say.listed(say.found(ask) for ask in entry["asks"])
+        before.append(
+            say("ask {supplier}: {what} ({n:,} products wait for it)", supplier=entry["supplier_id"], what=what, n=entry["products"])
+        )
     if len(questions) > _ASKED_MOST:
-        before.append(f"... and {len(questions) - _ASKED_MOST:,} more suppliers (run.json, questions)")
+        before.append(say("... and {n:,} more suppliers (run.json, questions)", n=len(questions) - _ASKED_MOST))
     if manifest["unmatched_offers"]:
-        before.append(f"{manifest['unmatched_offers']:,} offers fit no product: see unmatched_offers.parquet, or add a matches file")
+        told = "{n:,} offers fit no product: see unmatched_offers.parquet, or add a matches file"
+        before.append(say(told, n=manifest["unmatched_offers"]))
     if dry_run:
-        return NextSteps(before, ["dry run: nothing was written"])
-    after = [f"next: shortlists/{manifest['week']}/shortlist.parquet · `shortlist explain PRODUCT_ID` · `shortlist rejects`"]
-    return NextSteps(before, after)
+        return NextSteps(before, [say("dry run: nothing was written")])
+    told = "next: open shortlists/{week}/report.html · `shortlist explain PRODUCT_ID` · `shortlist rejects`"
+    return NextSteps(before, [say(told, week=manifest["week"])])
 
 
-def stale_lines(rebuilt: Sequence[str], stale: Sequence[tuple[str, str]], pruned: Sequence[str]) -> list[str]:
+def stale_lines(rebuilt: Sequence[str], stale: Sequence[tuple[str, str]], pruned: Sequence[str], say: Words = ENGLISH) -> list[str]:
     """What became of other weeks: rebuilt ones, stale ones with what to do, and how many old runs went."""
-    lines = [f"rebuilt: {', '.join(rebuilt)}"] if rebuilt else []
+    lines = [say("rebuilt: {weeks}", weeks=say.listed(rebuilt))] if rebuilt else []
     for cure in sorted({cure for _, cure in stale}):
-        weeks = ", ".join(week for week, held in stale if held == cure)
-        lines.append(f"stale: {weeks}: made of other earlier weeks than stand there now; {cure}")
-    return [*lines, *([f"removed {len(pruned):,} old runs"] if pruned else [])]
+        weeks = say.listed(week for week, held in stale if held == cure)
+        told = "stale: {weeks}: made of other earlier weeks than stand there now; {cure}"
+        lines.append(say(told, weeks=weeks, cure=say.found(cure)))
+    return [*lines, *([say("removed {n:,} old runs", n=len(pruned))] if pruned else [])]
