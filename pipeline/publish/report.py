@@ -39,23 +39,12 @@ def render(page: Page) -> bytes:
     """The page as UTF-8; the same run gives the same bytes."""
     say = Words(page.run.language)
     told = Sentences(say, page.digits)
-    files = read_templates()
-    script = files["script.js"]
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, loader=jinja2.DictLoader(files)
-    )
-    environment.filters |= {
-        "money": told.money,
-        "yuan": lambda product, column: money(product.row.get(column), "CNY", page.digits),
-        "amount": lambda product, value: money(value, product.row.get("currency"), page.digits),
-        "share": share,
-        "count": whole_number,
-        "title": readable,
-    }
+    environment, script = _environment()
     held = _products(page)
     anchors = {product.key: str(place) for place, product in enumerate(held, 1)}
     context = {
         "t": _Template(say),
+        "told": told,
         "page": page,
         "m": page.manifest,
         "script": Markup(script),
@@ -68,6 +57,24 @@ def render(page: Page) -> bytes:
         **_drawn(page, told, held, anchors),
     }
     return environment.get_template("report.html").render(context).encode()
+
+
+@functools.cache
+def _environment() -> tuple[jinja2.Environment, str]:
+    """The templates, parsed once in a process, and the page's script; strangers' text is escaped wherever it stands."""
+    files = read_templates()
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, loader=jinja2.DictLoader(files)
+    )
+    environment.filters |= {
+        "money": jinja2.pass_context(lambda context, product, column: context["told"].money(product, column)),
+        "yuan": jinja2.pass_context(lambda context, product, column: context["told"].yuan(product, column)),
+        "amount": jinja2.pass_context(lambda context, product, value: context["told"].amount(product, value)),
+        "share": share,
+        "count": whole_number,
+        "title": readable,
+    }
+    return environment, files["script.js"]
 
 
 class _Template:

@@ -28,6 +28,14 @@ class Sentences:
         """A money column in the row's currency."""
         return money(product.row.get(column), product.row.get("currency"), self.digits)
 
+    def yuan(self, product: Product, column: str) -> str:
+        """A money column that is in yuan."""
+        return money(product.row.get(column), "CNY", self.digits)
+
+    def amount(self, product: Product, value: float | None) -> str:
+        """An amount in the row's currency."""
+        return money(value, product.row.get("currency"), self.digits)
+
     def rule_name(self, rule: str) -> str:
         """A rule's short name."""
         return self.say(RULE_NAMES[rule]) if rule in RULE_NAMES else rule
