@@ -59,7 +59,7 @@ def check_lines(told: dict[str, Any], say: Words = ENGLISH) -> list[str]:
             continue
         ledger = entry["ledger"]
         lines.append(f"{entry['file']}: {entry['source']} -> {entry['table']}, {ledger['encoding']}")
-        lines.append(f"  told by: {_shown(entry['told_by'], say)}")
+        lines.append("  " + say("told by: {headers}", headers=_shown(entry["told_by"], say)))
         if entry["columns"]:
             lines.append("  " + ", ".join(f"{field} = {header}" for field, header in entry["columns"].items()))
         if entry["unused"]:

@@ -449,23 +449,25 @@ def decide(workbook: Path, on: str | None, data: Path, lang: str | None, as_json
 @click.option("--top", type=click.IntRange(min=1), help="How many (default: 40 in the terminal, else all).")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write a file: .csv, .xlsx or .json.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV on stdout.")
+@_LANG
 @_JSON
-def sourcing(week: str | None, data: Path, top: int | None, out: Path | None, as_csv: bool, as_json: bool) -> None:
+def sourcing(week: str | None, data: Path, top: int | None, out: Path | None, as_csv: bool, lang: str | None, as_json: bool) -> None:
     """What to find a supplier for: candidates that lack an offer alone, with the most to pay for one, best first.
 
     \b
     Example: shortlist sourcing --top 100 --out worklist.xlsx
     """
-    from pipeline.look import sourcing_list
+    from pipeline.look import sourcing_list, spoken
     from pipeline.publish.sourcing import FORMATS, sourcing_csv, sourcing_lines, write_sourcing
 
     if out is not None and out.suffix.lower() not in FORMATS:
         raise click.UsageError(f"--out {out.name}: the ending must be one of {', '.join(FORMATS)}")
+    _asked["plan"] = spoken(data, week)
     in_terminal = out is None and not as_csv and not as_json
     week, rows, digits = sourcing_list(data, week, top or (40 if in_terminal else None))
     if out is not None:
         write_sourcing(out, rows, digits)
-        _answer(f"{out}: {len(rows):,} candidates of {week} wait for an offer")
+        _answer(_words()("{file}: {n:,} candidates of {week} wait for an offer", file=out, n=len(rows), week=week))
     elif as_json:
         _answer_json({"week": week, "sourcing": rows})
     else:

@@ -12,6 +12,7 @@ from pipeline import store
 from pipeline.calendar import checked_day
 from pipeline.errors import UsageError
 from pipeline.ingest.decided import Decision, read_decisions_csv, read_workbook
+from pipeline.store_disk import replace_file
 
 _HEADER = [
     "product_id",
@@ -60,7 +61,7 @@ def import_decisions(data: Path, workbook: Path, on: str | None) -> Imported:
         header = [*header, *(name for name in _HEADER if name not in header)]
         told = Imported(path, *_merge(rows, typed.decisions, day.isoformat()))
         if told.new or told.changed:
-            store.replace_file(path, _csv_bytes(header, rows))
+            replace_file(path, _csv_bytes(header, rows))
     return told
 
 

@@ -25,6 +25,7 @@ from pipeline.publish.sourcing import sourcing_rows
 from pipeline.publish.view import RunFolder
 from pipeline.stages.categories import compile_rules
 from pipeline.stages.category_trail import trail
+from pipeline.store_disk import replace_file
 from pipeline.tables import DUMP_TABLES
 from pipeline.tasks import category_policy
 
@@ -110,7 +111,7 @@ def rewrite_report(data: Path, week: str | None, lang: str | None) -> tuple[str,
         for name, content in documents(run):
             path = folder / name
             if store.content(path) != content:
-                store.replace_file(path, content)
+                replace_file(path, content)
                 is_changed = True
             paths.append(held.root / "shortlists" / week / name)
     return week, paths, is_changed

@@ -84,19 +84,3 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink()
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Replace a file in one step: whoever reads it finds the old content or the new one whole."""
-    temporary = path.with_name(f"{TEMPORARY}{path.name}")
-    with written(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as handle:
-                handle.write(content)
-                handle.flush()
-                os.fsync(handle.fileno())
-            temporary.replace(path)
-            sync_folder(path.parent)
-        finally:
-            temporary.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ TERMINAL: dict[str, str] = {
     "removed {n:,} old runs": "已删除 {n:,} 次旧运行",
     # sourcing
     "no candidate waits for an offer alone: `shortlist rejects` tells what the others lack": "没有候选只缺报价：其他的缺什么见 `shortlist rejects`",
+    "{file}: {n:,} candidates of {week} wait for an offer": "{file}：{week} 有 {n:,} 个候选在等报价",
     "at most": "最高采购",
     "in yuan": "人民币",
     "landed": "到手成本",
