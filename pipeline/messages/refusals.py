@@ -157,7 +157,7 @@ REFUSALS: dict[str, str] = {
     "first at line {0}, column {1}; wanted: {2}": "首次在第 {0} 行、列 {1}；应为：{2}",
     "no example": "没有例子",
     "{0}: {1} rows, but the manifest says {2}; wait for the upload to finish, or send both again": "{0}：有 {1} 行，清单却写着 {2}；请等上传完成，或两者都重新发送",
-    "{0}: {1}, which is not read; send it as .csv, or in a .gz, .zst or .zip": "{0}：{1}，不能读取；请发 .csv，或放进 .gz、.zst、.zip",
+    "{0}: {1}, which is not read; send it as .csv or .xlsx, or packed as .gz, .zst or .zip": "{0}：{1}，不能读取；请发 .csv 或 .xlsx，或打包成 .gz、.zst、.zip",
     "{0}: {1}; make the file readable, then run again": "{0}：{1}；请让文件可读再运行",
     "{0}: {1}; wait for the upload to finish, or send the file again": "{0}：{1}；请等上传完成，或重新发送",
     # The filled-in workbook and decisions.csv
