@@ -58,6 +58,8 @@ bench:
 	$(call have,dev)
 	@$(BIN)/python -m benchmarks $(ARGS)
 	@$(BIN)/python -m benchmarks.margin
+	@$(BIN)/python -m benchmarks.history_race
+	@$(BIN)/python -m benchmarks.history_race --by-day
 
 .PHONY: evaluate
 evaluate:

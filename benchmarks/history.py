@@ -32,7 +32,7 @@ from pipeline.price_rows import PriceRows, last_told_together
 from pipeline.stages.price_steps import price_features, steps_of
 from pipeline.store_tables import PriceSpill, SpillFile, by_bucket
 
-BLOCK_BYTES = 24 << 20
+BLOCK_BYTES = 16 << 20
 BUCKET_BYTES = 4 << 20  # of CSV: a bucket's columns of numbers stay small
 MOST_BUCKETS = 256
 WORKERS = 2
