@@ -42,8 +42,9 @@ class FittedModels:
     @property
     def returns_to(self) -> int:
         """The last day of sale that the return model was fitted to (days since 1970-01-01); without a model the end of time."""
-        told = self.cards.get("returns", {}).get("data", {}).get("to") if self.returns is not None else None
-        return (dt.date.fromisoformat(told) - dt.date(1970, 1, 1)).days if told else 10**9
+        if self.returns is None:
+            return 10**9
+        return (dt.date.fromisoformat(self.cards["returns"]["data"]["to"]) - dt.date(1970, 1, 1)).days
 
 
 NO_MODELS = FittedModels()
@@ -117,6 +118,10 @@ def _loaded(data: store.DataFolder, kind: str, model: type[M]) -> tuple[M, str, 
     digest = hashlib.sha256(content).hexdigest()
     if not isinstance(card, dict) or card.get("sha256") != digest:
         raise ModelError(f"{name}: not the file that its card names; run `shortlist train` again")
+    try:
+        dt.date.fromisoformat(card["data"]["to"])
+    except (KeyError, TypeError, ValueError):
+        raise ModelError(f"{name}: its card names no last day; run `shortlist train` again") from None
     try:
         return model.model_validate(told.get("model")), digest, card
     except ValidationError as error:

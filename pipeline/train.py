@@ -252,9 +252,11 @@ def _cut(records: Records, window_days: int) -> int:
     return int(mature[int(_EARLIER_SHARE * (len(mature) - 1))]) + window_days + 1 if len(mature) else records.as_of
 
 
-def _span(records: Records, window_days: int) -> tuple[dt.date | str, dt.date | str]:
+def _span(records: Records, window_days: int) -> tuple[dt.date, dt.date]:
+    """First and last day of mature orders; a tool's counts have no dates and reach to the as-of day."""
     mature = _mature_days(records, window_days)
-    return (_date(int(mature[0])), _date(int(mature[-1]))) if len(mature) else ("", "")
+    first, last = (int(mature[0]), int(mature[-1])) if len(mature) else (records.as_of, records.as_of)
+    return _date(first), _date(last)
 
 
 def _date(day: int) -> dt.date:

@@ -156,7 +156,7 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
         superseded=superseded,
         conflicts=merged.conflicts,
         rejects_alone=verdicts.rejects_alone(outcomes, frame),
-        fresh_returns=fresh_returns(frame, orders.sales, facts.models.returns_to, as_of - plan.returns.window_days),
+        fresh_returns=fresh_returns(frame, sold.sales, facts.models.returns_to, as_of - plan.returns.window_days),
     )
 
 

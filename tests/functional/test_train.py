@@ -36,6 +36,8 @@ def test_a_trained_model_is_used_named_and_told_on_every_row(market, tmp_path):
 
     after = run(market, tmp_path)
     assert after.is_new and after.manifest["models"] == {one.kind: one.digest for one in trained}
+    # The model was fitted to every mature order of this very dump: none became mature since.
+    assert after.manifest["fresh_returns"] == {"orders": 0, "returned": 0, "expected_ppm": 0, "variance_ppm": 0}
     assert after.manifest["run_id"] != before.manifest["run_id"]
     assert set(pq.read_table(after.folder / "decisions.parquet")["return_prior"].to_pylist()) == {"fitted"}
     assert not run(market, tmp_path).is_new
@@ -64,3 +66,13 @@ def test_a_dump_without_a_week_needs_one(make_dump, tmp_path):
     other = dump.rename(dump.parent / "exports")
     with pytest.raises(UsageError, match="names no week"):
         train(TrainOptions(tmp_path / "data", (other,)))
+
+
+def test_a_model_of_undated_counts_alone_is_taken_by_the_next_run(make_dump, tmp_path):
+    named = {"title": "Bamboo tray", "currency": "USD", "price": "20.00", "category_path": "Home & Kitchen > Storage & Organization"}
+    rows = [named | {"product_id": f"B0COUNTED{n}", "sold_orders": "40", "returned_orders": str(n)} for n in range(6)]
+    dump = make_dump(more={"candidates": rows})
+    told = train(TrainOptions(tmp_path / "data", (dump,)))
+    assert told[0].card["data"]["to"] == "2026-11-22" and told[0].card["later_orders"] is None
+    found = run_week(Options(data=tmp_path / "data", dump=dump, workers=1))
+    assert found.manifest["models"]["returns"] == told[0].digest

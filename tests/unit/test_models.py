@@ -17,11 +17,13 @@ MODEL = fit_returns(
     )
 )
 
+CARD = {"data": {"orders": 60, "to": "2026-09-22"}}
+
 
 @pytest.fixture
 def data(tmp_path):
     folder = store.DataFolder(tmp_path)
-    keep_model(folder, Trained("returns", packed("returns", MODEL), {"data": {"orders": 60}}, []))
+    keep_model(folder, Trained("returns", packed("returns", MODEL), CARD, []))
     return folder
 
 
@@ -40,7 +42,7 @@ def test_a_kept_model_is_read_back_with_its_hash_and_card(data):
     found = load_models(data)
     assert found.returns == MODEL and found.prices is None
     assert found.digests == {"returns": Trained("returns", packed("returns", MODEL), {}, []).digest}
-    assert found.cards["returns"]["data"] == {"orders": 60}
+    assert found.cards["returns"]["data"] == CARD["data"]
 
 
 def test_without_a_model_there_is_none(tmp_path):
@@ -84,6 +86,14 @@ def test_a_damaged_file_is_refused(data, content):
         load_models(data)
 
 
+@pytest.mark.parametrize("card", [{}, {"data": []}, {"data": {"to": "last week"}}])
+def test_a_card_without_a_last_day_is_refused(data, card):
+    path = data.model("returns") / "model.json"
+    path.write_text(json.dumps({"sha256": json.loads(path.read_text())["sha256"]} | card))
+    with pytest.raises(ModelError, match="names no last day"):
+        load_models(data)
+
+
 def test_a_missing_file_is_refused(data):
     (data.model("returns") / "model.json").unlink()
     with pytest.raises(ModelError, match="train"):
@@ -98,9 +108,9 @@ def test_a_link_that_leaves_the_folder_is_not_followed(data, tmp_path):
 
 
 def test_the_same_model_is_kept_once_and_a_new_one_takes_over(data, tmp_path):
-    keep_model(data, Trained("returns", packed("returns", MODEL), {}, []))
+    keep_model(data, Trained("returns", packed("returns", MODEL), CARD, []))
     other = MODEL.model_copy(update={"slope": 0.25})
-    keep_model(data, Trained("returns", packed("returns", other), {}, []))
+    keep_model(data, Trained("returns", packed("returns", other), CARD, []))
     assert load_models(data).returns == other
     kept = [path.name for path in (tmp_path / "store" / "models" / "returns").iterdir()]
     assert len(kept) == 3 and "current" in kept
