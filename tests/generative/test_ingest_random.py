@@ -246,3 +246,25 @@ def test_words_dates_and_codes_read_by_column_are_those_read_one_by_one(texts: l
         array, fits = parse(values, ColumnRule(headers=("x",), kind=kind), form)  # type: ignore[arg-type]
         assert fits.tolist() == [slow(text) is not None for text in texts]
         assert [v for v, ok in zip(array.to_pylist(), fits, strict=True) if ok] == [slow(t) for t in texts if slow(t) is not None]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(20))
+def test_a_hundred_thousand_mutated_lines_cost_themselves_alone(seed: int) -> None:
+    """20 files of 10,000 lines, every second one mutated at one to three bytes (never at a line end)."""
+    rng = np.random.default_rng(seed)
+    good = [f'P{i},"Thing, {i}",{i % 900 + 1}.50,USD,{i}' if i % 3 else f"P{i},Thing {i},{i % 900 + 1}.50,USD,{i}" for i in range(10_000)]
+    lines = [line.encode() for line in good]
+    for number in range(0, len(lines), 2):
+        line = bytearray(lines[number])
+        for place in rng.integers(0, len(line), rng.integers(1, 4)).tolist():
+            line[place] = int(rng.choice([0, 13, 34, 44, 32, 46, 48, 69, 120] + [0xC3] * (seed == 0)))
+        lines[number] = bytes(line)
+    try:
+        rows, aside, report = read(HEAD + b"\n".join(lines) + b"\n", threads=1 + seed % 2)
+    except Refusal as refusal:
+        assert "are not utf-8" in str(refusal)  # more than one line in 1,000
+        return
+    whole = {(f"P{i}", 100 * (i % 900 + 1) + 50, i) for i in range(1, 10_000, 2)}
+    assert whole <= {(row["product_id"], row["price_cents"], row["rating_count"]) for row in rows}
+    assert report.lines == 10_001 and len(rows) + len(aside) >= 10_000 - report.line_ends_in_values
