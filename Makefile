@@ -69,7 +69,7 @@ evaluate:
 .PHONY: soak
 soak:
 	$(call have,dev)
-	@$(BIN)/python -m pytest -m soak $(ARGS)
+	@$(BIN)/python -m pytest -m soak -s $(ARGS)
 
 .PHONY: lock
 lock: ## write requirements/*.txt again from pyproject.toml (needs uv; ARGS=--upgrade for newer versions)
