@@ -65,8 +65,8 @@ def test_half_of_the_memory_that_pandas_needs_is_enough(memory_group, tmp_path):
     with (dump / "price_history.csv").open("w", encoding="utf-8") as handle:
         handle.write(head)
         for copy in range(8_000_000 // len(rows)):
-            # The same prices of ever other products, which no candidate file names.
-            handle.writelines(row.replace("B0", f"C{copy:04d}", 1) for row in rows)
+            # The same prices of ever other products, their ids as long as ASINs are, which no candidate file names.
+            handle.writelines(f"C{copy:03X}{row[4:]}" for row in rows)
     alone = subprocess.run([sys.executable, "-c", READ_ALL, str(dump)], capture_output=True, text=True, check=True)
     needed = int(alone.stdout) << 10
     (memory_group / "memory.limit_in_bytes").write_text(str(needed // 2))
