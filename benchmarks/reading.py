@@ -73,22 +73,33 @@ def write_candidates(path: Path, rows: int) -> None:
 
 def _column(name: str, start: int, count: int, rng: np.random.Generator) -> list[object]:
     places = range(start, start + count)
-    words = np.array(WORDS)[rng.integers(0, len(WORDS), (count, 6))].tolist()
-    texts: dict[str, list[object]] = {
-        "product_id": [f"B0{place * 2654435761 % 10**8:08d}" for place in places],
-        "title": [f"{' '.join(w)}{', ' if i % 3 == 0 else ' '}{i}" for i, w in zip(places, words, strict=True)],
-        "currency": ["USD"] * count,
-        "marketplace": ["US"] * count,
-        "brand": [f"Brand {number}" for number in rng.integers(0, 5_000, count)],
-        "category_path": [f"Home & Kitchen > Storage {n % 20} > Shelf {n}" for n in rng.integers(0, 400, count)],
-        "gtin": [str(2_000_000_000_000 + place) for place in places],
-        "fee_category": np.array(["home_kitchen", "everything_else", "toys"])[rng.integers(0, 3, count)].tolist(),
-        "is_hazmat": np.array(["no", "yes"])[(rng.random(count) < 0.03).astype(int)].tolist(),
-        "return_flag": np.array(["", "", "", "low", "high"])[rng.integers(0, 5, count)].tolist(),
-        "listed_since": (np.datetime64("2016-01-01") + rng.integers(0, 3_900, count)).astype(str).tolist(),
-    }
-    if name in texts:
-        return texts[name]
+    match name:
+        case "product_id":
+            return [f"B0{place * 2654435761 % 10**8:08d}" for place in places]
+        case "title":
+            words = np.array(WORDS)[rng.integers(0, len(WORDS), (count, 6))].tolist()
+            return [f"{' '.join(w)}{', ' if i % 3 == 0 else ' '}{i}" for i, w in zip(places, words, strict=True)]
+        case "currency" | "marketplace":
+            return [{"currency": "USD", "marketplace": "US"}[name]] * count
+        case "brand":
+            return [f"Brand {number}" for number in rng.integers(0, 5_000, count)]
+        case "category_path":
+            return [f"Home & Kitchen > Storage {n % 20} > Shelf {n}" for n in rng.integers(0, 400, count)]
+        case "gtin":
+            return [str(2_000_000_000_000 + place) for place in places]
+        case "fee_category":
+            return np.array(["home_kitchen", "everything_else", "toys"])[rng.integers(0, 3, count)].tolist()
+        case "is_hazmat":
+            return np.array(["no", "yes"])[(rng.random(count) < 0.03).astype(int)].tolist()
+        case "return_flag":
+            return np.array(["", "", "", "low", "high"])[rng.integers(0, 5, count)].tolist()
+        case "listed_since":
+            return (np.datetime64("2016-01-01") + rng.integers(0, 3_900, count)).astype(str).tolist()
+        case _:
+            return _numbers(name, count, rng)
+
+
+def _numbers(name: str, count: int, rng: np.random.Generator) -> list[object]:
     if TYPES[name] == _WHOLE:
         found = rng.integers(1, 50_000, count).tolist()
     elif name.startswith("package"):
