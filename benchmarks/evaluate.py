@@ -56,6 +56,7 @@ def main() -> None:
         return
     print("== categories and brands", flush=True)
     subprocess.run([sys.executable, "-m", "benchmarks.categories", str(DATA / "category_truth"), str(DATA / "google_taxonomy")], check=True)
+    run("benchmarks.category_model", DATA / "category_truth", DATA / "google_taxonomy")
     forecasts()
 
 
