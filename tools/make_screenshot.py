@@ -38,7 +38,7 @@ def main() -> None:
         page.goto((run.folder / "report.html").as_uri())
         page.evaluate("document.getElementById('files').remove()")  # the picture shows the list, not the table above it
         page.locator("#list tbody:visible button.o").nth(1).click()
-        page.screenshot(path=target, clip={"x": 0, "y": 0, "width": 1200, "height": 1500}, full_page=True)
+        page.screenshot(path=target, clip={"x": 0, "y": 0, "width": 1200, "height": 1320}, full_page=True)
         browser.close()
     sys.stdout.write(f"wrote {target.relative_to(ROOT).as_posix()}, {target.stat().st_size / 1000:,.0f} kB\n")
 

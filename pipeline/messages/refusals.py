@@ -160,6 +160,7 @@ REFUSALS: dict[str, str] = {
     "{0}: {1}, which is not read; send it as .csv or .xlsx, or packed as .gz, .zst or .zip": "{0}：{1}，不能读取；请发 .csv 或 .xlsx，或打包成 .gz、.zst、.zip",
     "{0}: {1}; make the file readable, then run again": "{0}：{1}；请让文件可读再运行",
     "{0}: {1}; wait for the upload to finish, or send the file again": "{0}：{1}；请等上传完成，或重新发送",
+    "{0}: {1}; make it readable, or wait for the upload to finish, then run again": "{0}：{1}；请让它可读，或等上传完成再运行",
     # The filled-in workbook and decisions.csv
     "{0}: decision {1} is none; wanted one of {2}": "{0}：{1} 不是可用的决定；应为以下之一：{2}",
     "{0}: its header is not that of decisions (product_id, decision ...); mend it, then run again": "{0}：表头不是决定表的表头（product_id、decision 等）；改好再运行",

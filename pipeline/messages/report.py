@@ -65,7 +65,7 @@ REPORT: dict[str, str] = {
     "Your note": "您的备注",
     "Rules that do not hold, and those close to their limit": "不达标或接近界限的规则",
     "Every rule holds with room to spare.": "所有规则都达标且有余地。",
-    "Checked without objection: {names}": "检查无异议：{names}",
+    "{n} more rules were checked without objection.": "另有 {n} 条规则检查无异议。",
     "Product page": "商品页面",
     "Price history": "价格历史",
     "From lines to records": "从行到记录",

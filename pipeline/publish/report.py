@@ -122,7 +122,7 @@ def _words(plan: Plan, told: Sentences) -> dict[str, Any]:
         "change_kinds": CHANGE_KINDS,
         "rule_figures": told.figures,
         "rank_change": functools.partial(_rank_change, told.say),
-        "held_names": lambda product: told.say.listed(told.rule_name(line.rule) for line in product.lines if line.state == GOOD),
+        "held_count": lambda product: sum(line.state == GOOD for line in product.lines),
         "facts": functools.partial(product_facts, plan, told),
         "marks": lambda product: [*(product.row["flags"] or ()), *(line.rule for line in product.lines if line.severity == "reject")],
     }

@@ -40,7 +40,7 @@ CHECKS = """() => {
 
 
 def shown_rows(page):
-    return page.locator("#list tbody:visible")
+    return page.locator("#list > tbody:visible")
 
 
 def test_the_report_loads_quickly_asks_for_nothing_and_complains_of_nothing(open_page, sample, long_list):
@@ -54,8 +54,8 @@ def test_the_report_loads_quickly_asks_for_nothing_and_complains_of_nothing(open
 def test_a_list_of_5000_rows_is_embedded_up_to_the_plans_cap_and_linked_beyond(open_page, long_list):
     assert long_list.stat().st_size <= 4_000_000
     page = open_page(long_list)
-    assert page.locator("#list tbody[data-v=shortlisted]").count() == 500
-    assert page.locator("#list tbody[data-v=shortlisted] svg.spark:not(.big)").count() == 500
+    assert page.locator("#list > tbody[data-v=shortlisted]").count() == 500
+    assert page.locator("#list > tbody[data-v=shortlisted] svg.spark:not(.big)").count() == 500
     assert "4,500 more rows" in page.locator("#products").inner_text()
     assert page.locator("#products p.note a").evaluate_all("links => links.map(a => a.getAttribute('href'))") == [
         "shortlist.xlsx",
@@ -65,20 +65,20 @@ def test_a_list_of_5000_rows_is_embedded_up_to_the_plans_cap_and_linked_beyond(o
 
 def test_search_filters_sorting_columns_and_an_opened_row(open_page, sample):
     page = open_page(sample["en"])
-    every, listed = page.locator("#list tbody").count(), page.locator("#list tbody[data-v=shortlisted]").count()
+    every, listed = page.locator("#list > tbody").count(), page.locator("#list > tbody[data-v=shortlisted]").count()
     assert shown_rows(page).count() == listed
     page.select_option("#f-verdict", "")
     assert shown_rows(page).count() == every and f"{every} of {every}" in page.locator("#count").inner_text()
     page.select_option("#f-verdict", "review")
-    assert shown_rows(page).count() == page.locator("#list tbody[data-v=review]").count() > 0
+    assert shown_rows(page).count() == page.locator("#list > tbody[data-v=review]").count() > 0
     page.click("#controls button[type=reset]")
-    page.wait_for_function(f"document.querySelectorAll('#list tbody:not([hidden])').length === {listed}")
-    product = page.locator("#list tbody tr.r a").nth(3).inner_text()
+    page.wait_for_function(f"document.querySelectorAll('#list > tbody:not([hidden])').length === {listed}")
+    product = page.locator("#list > tbody tr.r a").nth(3).inner_text()
     page.fill("#q", product.lower())
     assert shown_rows(page).count() == 1
     page.fill("#q", "")
     page.select_option("#f-reason", "suppliers_min")
-    wanted = page.locator("#list tbody[data-v=shortlisted][data-f*=' suppliers_min ']").count()
+    wanted = page.locator("#list > tbody[data-v=shortlisted][data-f*=' suppliers_min ']").count()
     assert shown_rows(page).count() == wanted
     page.select_option("#f-reason", "")
     page.fill("#f-score", "60")
@@ -109,7 +109,7 @@ def test_everything_can_be_done_by_keyboard_alone(open_page, sample):
     assert page.evaluate("document.activeElement.className") == "skip"
     page.focus("#q")
     page.keyboard.type("hook")
-    assert 0 < shown_rows(page).count() < page.locator("#list tbody").count()
+    assert 0 < shown_rows(page).count() < page.locator("#list > tbody").count()
     page.focus("#list thead th:nth-child(4) button")
     page.keyboard.press("Enter")
     assert page.locator("th[aria-sort=ascending]").count() == 1
@@ -125,8 +125,8 @@ def test_everything_can_be_done_by_keyboard_alone(open_page, sample):
 
 def test_without_script_the_table_is_complete_and_evidence_opens(open_page, sample):
     page = open_page(sample["en"], java_script_enabled=False)
-    rows = page.locator("#list tbody")
-    assert rows.count() > 20 and page.locator("#list tbody >> visible=true").count() == rows.count()
+    rows = page.locator("#list > tbody")
+    assert rows.count() > 20 and page.locator("#list > tbody >> visible=true").count() == rows.count()
     assert not page.locator("#controls").is_visible()
     rows.first.locator("summary").click()
     assert rows.first.locator(".ev").is_visible()
@@ -136,7 +136,7 @@ def test_it_prints(open_page, sample):
     page = open_page(sample["en"])
     page.emulate_media(media="print")
     assert not page.locator("#controls").is_visible() and not page.locator("#theme").is_visible()
-    assert page.locator("#list tbody >> visible=true").count() == page.locator("#list tbody[data-v=shortlisted]").count()
+    assert page.locator("#list > tbody >> visible=true").count() == page.locator("#list > tbody[data-v=shortlisted]").count()
     paper = page.pdf(prefer_css_page_size=True)
     assert paper.startswith(b"%PDF") and len(paper) > 20_000
 
@@ -144,7 +144,7 @@ def test_it_prints(open_page, sample):
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_phone_shows_it_without_sideways_scrolling(open_page, sample, language):
     page = open_page(sample[language], **PHONE)
-    page.locator("#list tbody:visible button.o").first.click()
+    page.locator("#list > tbody:visible button.o").first.click()
     page.locator(".chooser summary").click()
     assert page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [360, 360]
     assert page.complaints == []
@@ -153,7 +153,7 @@ def test_a_phone_shows_it_without_sideways_scrolling(open_page, sample, language
 @pytest.mark.parametrize(("language", "scheme"), [("en", "light"), ("en", "dark"), ("zh", "light")])
 def test_names_headings_links_and_contrast_are_as_they_should_be(open_page, sample, language, scheme):
     page = open_page(sample[language], color_scheme=scheme)
-    page.locator("#list tbody:visible button.o").first.click()
+    page.locator("#list > tbody:visible button.o").first.click()
     assert page.evaluate(CHECKS) == []
 
 
@@ -176,6 +176,6 @@ def test_both_languages_say_the_same_of_the_same_products(open_page, sample):
 
 def test_a_link_to_a_row_opens_it_even_when_a_filter_hides_it(open_page, sample):
     page = open_page(sample["en"])
-    hidden = page.locator("#list tbody[hidden]").first.get_attribute("id")
+    hidden = page.locator("#list > tbody[hidden]").first.get_attribute("id")
     page.evaluate(f"location.hash = '#{hidden}'")
     page.wait_for_selector(f"#{hidden} .ev", state="visible")
