@@ -73,6 +73,7 @@ def _environment() -> tuple[jinja2.Environment, str]:
         "share": share,
         "count": whole_number,
         "title": readable,
+        "sortable": lambda value: f"{value:.8g}" if isinstance(value, float) else value,
     }
     return environment, files["script.js"]
 
