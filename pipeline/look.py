@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from pipeline import store
 from pipeline.calendar import checked_week
 from pipeline.config import CONFIGS, Configs, load_configs, load_plan
@@ -58,7 +60,7 @@ def explain_product(data: Path, product: str, week: str | None, marketplace: str
         raise NothingToDo(f"{product!r} is no candidate of {week}; `shortlist rejects` tells what was set aside")
     held = store.DataFolder(data)
     manifest = held.manifest(week) or {}
-    plan = Plan.model_validate(manifest["plan"])
+    plan = _plan_of(week, manifest)
     for row in range(table.num_rows):
         one = table.slice(row, 1)
         ranks: dict[str, Any] = {}
@@ -86,6 +88,14 @@ def sourcing_list(data: Path, week: str | None, top: int | None) -> tuple[str, l
     return week, sourcing_rows(folder, top), dict(load_configs().digits)
 
 
+def _plan_of(week: str, manifest: dict[str, Any]) -> Plan:
+    """The plan that a week's run was made with; raises `NothingToDo` for one of an earlier version."""
+    try:
+        return Plan.model_validate(manifest["plan"])
+    except ValidationError:
+        raise NothingToDo(f"the list of {week} was made by an earlier version, without a report; run the week again") from None
+
+
 def list_diff(data: Path, before: str, after: str) -> tuple[str, str, list[Change]]:
     """Two weeks' names and what changed from the list of the first to that of the second; raises `NothingToDo`."""
     old_week, old = week_folder(data, before)
@@ -105,6 +115,7 @@ def rewrite_report(data: Path, week: str | None, lang: str | None) -> tuple[str,
         raise NothingToDo(f"the list of {week} was made by an earlier version, without a report; run the week again")
     with held.lock():
         manifest = held.manifest(week) or {}
+        _plan_of(week, manifest)
         previous = held.run(manifest.get("previous_week"), manifest.get("previous_run"))
         run = RunFolder(folder, previous, manifest, lang or manifest["options"].get("lang", "en"))
         paths, is_changed = [], False
