@@ -122,23 +122,32 @@ def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | 
     Example: shortlist run data/dumps/2026-W47 --top 30
     """
     from pipeline.attend import Voices, Wishes, attended_run
-    from pipeline.look import plan_language
+    from pipeline.errors import Locked
 
-    _asked["plan"] = plan_language(asked["plan"])
-    words = _words()
+    def speak_as_planned() -> None:
+        # Not before the lock is held: reading a plan loads the libraries.
+        from pipeline.look import plan_language
+
+        _asked["plan"] = plan_language(asked["plan"])
 
     def say(line: str) -> None:
         if not quiet and sys.stderr.isatty():
-            _answer(words.found(line), "stderr")
+            _answer(_words().found(line), "stderr")
 
     def warn(line: str) -> None:
         if not quiet:
-            _answer(words("warning: {text}", text=words.found(line)), "stderr")
+            _answer(_words()("warning: {text}", text=_words().found(line)), "stderr")
 
     def answer(outcome: Outcome) -> None:
+        speak_as_planned()
         _answer_run(outcome, quiet, as_json, asked["dry_run"])
 
-    attended_run(asked, Wishes(rebuild, keep, log), Voices(say, warn, answer))
+    try:
+        attended_run(asked, Wishes(rebuild, keep, log), Voices(say, warn, answer))
+    except Refusal as refusal:
+        if not isinstance(refusal, Locked):
+            speak_as_planned()
+        raise
 
 
 def _answer_run(outcome: Outcome, quiet: bool, as_json: bool, dry_run: bool) -> None:
