@@ -17,6 +17,9 @@ import click
 from pipeline.errors import EXIT_BUG, Refusal, Stopped
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from pipeline.engine import Work
     from pipeline.messages import Words
     from pipeline.weeks import Outcome
 
@@ -134,6 +137,13 @@ def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | 
         if not quiet and sys.stderr.isatty():
             _answer(_words().found(line), "stderr")
 
+    def watch(work: Work) -> AbstractContextManager[object]:
+        from rich.console import Console
+
+        from pipeline.progress import Bar
+
+        return Bar(Console(file=sys.stderr), work, _words())
+
     def warn(line: str) -> None:
         if not quiet:
             _answer(_words()("warning: {text}", text=_words().found(line)), "stderr")
@@ -143,7 +153,8 @@ def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | 
         _answer_run(outcome, quiet, as_json, asked["dry_run"])
 
     try:
-        attended_run(asked, Wishes(rebuild, keep, log), Voices(say, warn, answer))
+        is_watched = sys.stderr.isatty() and not quiet and not as_json
+        attended_run({**asked, "watch": watch if is_watched else None}, Wishes(rebuild, keep, log), Voices(say, warn, answer))
     except Refusal as refusal:
         if not isinstance(refusal, Locked):
             speak_as_planned()

@@ -12,12 +12,62 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pipeline.errors import NotWritten
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Work:
+    """What somebody may look on at: of `total` bytes or buckets, `done()` tells how many are done, and how many rows that were."""
+
+    total: int
+    is_bytes: bool
+    done: Callable[[], tuple[int, int]]
+
+
+Watch = Callable[[Work], contextlib.AbstractContextManager[object]]
+
+
+def unwatched(work: Work) -> contextlib.AbstractContextManager[object]:
+    """Nobody looks on."""
+    return contextlib.nullcontext()
+
+
+class Counts:
+    """Bytes and rows that the tasks of a run have read so far, in memory that its processes share.
+
+    Each task has a place of its own, so that no lock is needed, and none is left held by a worker that was killed.
+    """
+
+    def __init__(self, tasks: int) -> None:
+        self._held = multiprocessing.get_context("spawn").RawArray("q", 2 * tasks)
+
+    def tell(self, place: int, bytes_: int, rows: int) -> None:
+        """What the task at a place has read until now."""
+        self._held[2 * place], self._held[2 * place + 1] = bytes_, rows
+
+    def read(self) -> tuple[int, int]:
+        """Bytes and rows of all tasks."""
+        held = list(self._held)
+        return sum(held[::2]), sum(held[1::2])
+
+
+_counts: list[Counts] = []  # of this process; empty where nobody looks on
+
+
+def _count_in(counts: Counts | None) -> None:
+    _counts[:] = [counts] if counts else []
+
+
+def tell_read(place: int, bytes_: int, rows: int) -> None:
+    """Tell whoever looks on what the task at a place has read until now."""
+    for counts in _counts:
+        counts.tell(place, bytes_, rows)
 
 
 class SerialExecutor(Executor):
@@ -41,17 +91,27 @@ def processors() -> int:
 
 
 @contextlib.contextmanager
-def executor(workers: int) -> Iterator[Executor]:
+def executor(workers: int, counts: Counts | None = None) -> Iterator[Executor]:
     """One worker: this process; more: a pool of fresh processes (not forked: Arrow's threads do not survive a fork)."""
     if workers <= 1:
-        yield SerialExecutor()
+        _count_in(counts)
+        try:
+            yield SerialExecutor()
+        finally:
+            _count_in(None)
         return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_die_with_parent) as pool:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(counts,)) as pool:
         try:
             yield pool
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _begin(counts: Counts | None) -> None:
+    _count_in(counts)
+    _die_with_parent()
 
 
 def _die_with_parent() -> None:
@@ -66,9 +126,13 @@ def _die_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def run_all(pool: Executor, work: Callable[[Task], Answer], tasks: Iterable[Task]) -> list[Answer]:
-    """Every task's answer, in the order of the tasks; the first failure is raised."""
-    futures = [pool.submit(work, task) for task in tasks]
+def run_all(
+    pool: Executor, work: Callable[[Task], Answer], tasks: Iterable[Task], submitted: list[Future[Answer]] | None = None
+) -> list[Answer]:
+    """Every task's answer, in the order of the tasks; the first failure is raised. `submitted` is filled for whoever looks on."""
+    futures = submitted if submitted is not None else []
+    for task in tasks:
+        futures.append(pool.submit(work, task))
     try:
         return [future.result() for future in futures]
     except BrokenProcessPool:

@@ -8,7 +8,7 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,7 @@ class Options:
     strict: bool = False
     sample_if_empty: bool = False
     lang: str | None = None
+    watch: engine.Watch | None = None  # looks on while files are read and buckets decided
 
 
 @dataclass(frozen=True)
@@ -151,16 +152,21 @@ def _run(options: Options, plan: Plan, data: store.DataFolder, inputs: Inputs, w
     text = sum(bytes_ * (_SHRUNK if name.lower().endswith(ENDINGS) else 1) for name, (bytes_, _) in inputs.digests.items())
     buckets = max(1, -(-text // _BUCKET_BYTES))
     workers = options.workers if options.workers is not None else (1 if text < _SERIAL_BYTES else engine.processors())
-    with engine.executor(workers) as pool:
+    counts = engine.Counts(len(inputs.files) + 1) if options.watch else None
+    watch = options.watch or engine.unwatched
+    with engine.executor(workers, counts) as pool:
         say(f"reading {len(inputs.files)} files, {size / 1e6:,.0f} MB")
-        reads = _read(pool, inputs, _read_tasks(inputs, read_context(plan), work, buckets, workers))
+        with watch(engine.Work(size, True, counts.read if counts else lambda: (0, 0))):
+            reads = _read(pool, inputs, _read_tasks(inputs, read_context(plan), work, buckets, workers))
         clock.lap("read")
         gathered = _gather_facts(reads, inputs, work, buckets)
         clock.lap("match")
         say(f"deciding in {buckets} buckets")
         as_of = sunday_of(inputs.week)
         tasks = [DecideTask(b, buckets, work, gathered.spills, inputs.known, plan, as_of, models) for b in range(buckets)]
-        decided = engine.run_all(pool, decide_task, tasks)
+        futures: list[Future[DecideAnswer]] = []
+        with watch(engine.Work(buckets, False, lambda: (sum(future.done() for future in futures), 0))):
+            decided = engine.run_all(pool, decide_task, tasks, futures)
     rate_words([answer.rates for answer in decided], plan)  # refuses before anything is written, where the plan says so
     clock.lap("decide")
 

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import keys, store
+from pipeline import engine, keys, store
 from pipeline.calendar import day_number
 from pipeline.config import CONFIGS, load_configs
 from pipeline.customs import imports_in_force, parse_imports
@@ -50,6 +50,7 @@ BUCKETED = ("candidates", "orders", "returns")
 _SPILL_BYTES = 64 << 20  # of typed rows; bytes and not rows, since a title may be long
 _SPILL_PRICES = 2_000_000
 _PRICES = schema(PRICE_HISTORY)
+Told = MarketPrices | tuple[str, pa.Table]  # what a file holds, part by part
 
 
 def product_hash(products: pa.Array | pa.ChunkedArray) -> np.ndarray:
@@ -120,10 +121,22 @@ def _read_and_spill(task: ReadTask) -> ReadAnswer:
     reading = read_file(task.file, sources(), task.context, task.threads)
     prices = _PriceSpills(task)
     spills = []
-    for _, spill in ahead(functools.partial(_spill, task), enumerate(_batches(price_parts(reading), prices)), min(task.threads, 2) - 1):
+    for _, spill in ahead(
+        functools.partial(_spill, task),
+        enumerate(_batches(_counted(task, price_parts(reading), reading.report), prices)),
+        min(task.threads, 2) - 1,
+    ):
         spills.append(spill())
     reading.report.check_ledger()
     return ReadAnswer(reading.report, (*spills, *prices.close()))
+
+
+def _counted(task: ReadTask, parts: Iterable[Told], report: FileReport) -> Iterator[Told]:
+    """The same parts; whoever looks on learns how far the file is read."""
+    for part in parts:
+        engine.tell_read(task.place, report.size, report.rows)
+        yield part
+    engine.tell_read(task.place, report.size, report.rows)
 
 
 class _PriceSpills:
@@ -169,7 +182,7 @@ class _PriceSpills:
         return self._spills
 
 
-def _batches(parts: Iterable[MarketPrices | tuple[str, pa.Table]], prices: _PriceSpills) -> Iterator[tuple[str, list[pa.Table]]]:
+def _batches(parts: Iterable[Told], prices: _PriceSpills) -> Iterator[tuple[str, list[pa.Table]]]:
     """Chunks of one table, put together until they are worth a spill; prices go their own way."""
     pending: dict[str, list[pa.Table]] = {}
     for told in parts:

@@ -114,7 +114,7 @@ def decodes(path: Path, encoding: str, opening: Opening, name: str = "") -> bool
 class BlockReader:
     """Reads one file once, from front to back.
 
-    After `blocks()` has ended, `sha256` and `size` describe the very bytes that were parsed.
+    After `blocks()` has ended, `sha256` and `size` describe the very bytes that were parsed; `size` grows until then.
     """
 
     def __init__(self, path: Path, name: str, start: Start) -> None:
@@ -140,7 +140,9 @@ class BlockReader:
         """The same lines as bytes of the file's encoding, with the place where they begin and whether the last one had no end."""
         before = self.path.stat()
         with Digest() as digest:
-            yield from self._pieces(digest)
+            for piece in self._pieces(digest):
+                self.size = digest.size
+                yield piece
         after = self.path.stat()
         self.sha256, self.size = digest.hexdigest(), digest.size
         if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or digest.size != after.st_size:

@@ -100,6 +100,7 @@ class PriceReading:
         for (raw, offset, is_open), found in ahead(self._look, reader.pieces(), max(reading.threads, _AT_ONCE)):
             looked, first = found(), report.lines + 1
             report.lines += looked.lines
+            report.size = reader.size
             odd = looked.lines - len(looked.taken)
             if rest is None and not odd and not is_open:
                 report.rows += looked.lines

@@ -95,6 +95,7 @@ class FileReading:
         reader = self.reader()
         for part in self._parts(self._learning(reader.blocks())):
             self.report.add(part.counts)
+            self.report.size = reader.size
             yield from part.tables
         self.finish(reader)
 

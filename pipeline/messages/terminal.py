@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 TERMINAL: dict[str, str] = {
+    "{done:,.0f} of {total:,.0f} MB, {pace:,.0f} rows a second, {left} left": "已读 {done:,.0f} / {total:,.0f} MB，每秒 {pace:,.0f} 行，还需 {left}",
+    "{done:,} of {total:,} buckets, {left} left": "已判断 {done:,} / {total:,} 批，还需 {left}",
     "up to date: {sample}{week} · shortlisted {n:,}, nothing new to read": "已是最新：{sample}{week} · 入选 {n:,}，没有新数据",
     "done in {seconds} s · {sample}read {read:,} · set aside {aside:,} · rejected {rejected:,} · review {review:,} · incomplete {incomplete:,} · passed {passed:,} · shortlisted {shortlisted:,} ({new:,} new, {gone:,} gone)": "完成，用时 {seconds} 秒 · {sample}读取 {read:,} · 搁置 {aside:,} · 淘汰 {rejected:,} · 待复核 {review:,} · 资料不全 {incomplete:,} · 合格未入选 {passed:,} · 入选 {shortlisted:,}（新增 {new:,}，移出 {gone:,}）",
     "no dump of your own yet: this is the committed sample, an invented market; nothing in it can be bought": "您还没有自己的数据：这是自带的虚构样例，里面的商品都买不到",

@@ -21,7 +21,7 @@ PACKAGE = "pipeline"
 RANKS = (
     ("__main__",),
     ("cli",),
-    ("attend",),
+    ("attend", "progress"),
     ("weeks", "doctor"),
     ("schedule",),
     ("run", "train", "train_categories", "check", "look", "decide"),
