@@ -33,10 +33,10 @@ from pipeline.stages.price_forecast import (
     normalised,
     observed_changes,
     quantiles,
-    remembered,
     stay_share,
 )
 from pipeline.stages.price_learning import PriceModel, learn_prices
+from pipeline.stages.price_steps import remembered
 from pipeline.stages.prices import stored_kernel
 
 UNITS = 10_000  # prices become whole ten-thousandths, so that cheap goods keep their digits

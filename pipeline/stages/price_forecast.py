@@ -86,12 +86,6 @@ def stay_share(hazard: np.ndarray, horizon_days: int, step_days: float | np.ndar
     return np.exp(-one) * np.expm1(-one * steps) / np.expm1(-one) / steps
 
 
-def remembered(start: np.ndarray, end: np.ndarray, today: int, half_life_days: float) -> np.ndarray:
-    """Weight of a price in force on [start, end): an exponential memory that halves every `half_life_days` back from `today`."""
-    decay = np.log(2) / half_life_days
-    return np.exp(-decay * (today - end)) - np.exp(-decay * (today - start))
-
-
 @dataclass(frozen=True)
 class Mixture:
     """The forecast of n products.

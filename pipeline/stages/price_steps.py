@@ -151,13 +151,18 @@ def forecast_inputs(steps: PriceSteps) -> ForecastInputs:
     return ForecastInputs(steps.per_product(changed), np.diff(steps.first) - 1, steps.day[last] - steps.day[first])
 
 
-def remembered(steps: PriceSteps, half_life_days: float) -> np.ndarray:
+def remembered(start: np.ndarray, end: np.ndarray, today: int, half_life_days: float) -> np.ndarray:
+    """Weight of a price in force on [start, end): an exponential memory that halves every `half_life_days` back from `today`."""
+    decay = np.log(2) / half_life_days
+    return np.exp(-decay * (today - end)) - np.exp(-decay * (today - start))
+
+
+def remembered_shares(steps: PriceSteps, half_life_days: float) -> np.ndarray:
     """Weight of each row's time in force under an exponential memory, float64; those of a product sum to 1 (0 where none was in force).
 
     e = 2^(-(A - until) / h) - 2^(-(A - day) / h), over the sum of the product's e.
     """
-    decay = np.log(2) / half_life_days
-    weight = np.exp(-decay * (steps.as_of - steps.until)) - np.exp(-decay * (steps.as_of - steps.day))
+    weight = remembered(steps.day, steps.until, steps.as_of, half_life_days)
     whole = steps.per_product(weight)[steps.product]
     return np.divide(weight, whole, out=np.zeros(len(weight)), where=whole > 0)
 

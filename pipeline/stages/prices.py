@@ -24,11 +24,11 @@ from pipeline.stages.price_forecast import (
     lognormal_atoms,
     normalised,
     quantiles,
-    remembered,
     stay_share,
     thinned,
 )
 from pipeline.stages.price_learning import KERNEL_POINTS, PriceModel, learn_prices
+from pipeline.stages.price_steps import remembered
 
 __all__ = ["FACT_DAYS", "LEVELS", "NAMES", "Atoms", "Prices", "learn_from_history", "price_distributions", "quantiles", "stored_kernel"]
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.price_rows import PriceRows, last_told
-from pipeline.stages.price_steps import forecast_inputs, price_features, remembered, steps_of
+from pipeline.stages.price_steps import forecast_inputs, price_features, remembered_shares, steps_of
 
 AS_OF = 20_777
 # For each product: days before the as-of day (below zero: after it) -> cents, 0 is out of stock.
@@ -89,7 +89,7 @@ def test_the_share_of_time_at_or_above_a_price_is_that_of_the_days(world, least,
 @settings(max_examples=60)
 def test_remembered_prices_weigh_each_day_by_its_age(world, half_life):
     made = steps(world)
-    weights = remembered(made, half_life)
+    weights = remembered_shares(made, half_life)
     whole = {}
     for product, day, until in zip(made.product.tolist(), made.day.tolist(), made.until.tolist(), strict=True):
         whole.setdefault(product, []).append(2 ** (-(AS_OF - until) / half_life) - 2 ** (-(AS_OF - day) / half_life))

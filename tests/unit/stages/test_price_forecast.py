@@ -12,10 +12,10 @@ from pipeline.stages.price_forecast import (
     change_hazard,
     observed_changes,
     quantiles,
-    remembered,
     stay_share,
     thinned,
 )
+from pipeline.stages.price_steps import remembered
 
 NOTHING = Atoms(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
 
