@@ -123,8 +123,9 @@ def end_of(error: BaseException) -> tuple[int, str]:
         return error.exit_code, str(error)
     if isinstance(error, Stopped):
         return 128 + error.number, f"stopped by signal {error.number}"
-    if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+    # Arrow's own input and output errors carry no number, only a sentence.
+    if isinstance(error, OSError) and (error.errno in DISK_ERRORS or error.errno is None):
         place = f"{error.filename}: " if error.filename else ""
         cure = "make room or mend the disk, then run again (the last list stands)"
-        return NotWritten.exit_code, str(NotWritten(f"{place}{error.strerror}; {cure}"))
+        return NotWritten.exit_code, str(NotWritten(f"{place}{error.strerror or error}; {cure}"))
     return EXIT_BUG, f"a bug: {type(error).__name__}; run again by hand and report the traceback"

@@ -24,11 +24,14 @@ def write_shown(out: Path, picks: Picks, series: Sequence[Path], metadata: Mappi
     with store.ParquetSink(out / SHOWN, shown.schema, dict(metadata)) as sink:
         sink.write(shown)
     keys = pd.MultiIndex.from_frame(to_frame(shown.select(_KEY)))
+    told = [schema(PRICE_SERIES).empty_table()]
+    for path in series:
+        part = store.read_parquet(path)
+        told.append(part.filter(pa.array(pd.MultiIndex.from_frame(to_frame(part.select(_KEY))).isin(keys))))
+    # Of few rows, those that are shown: in one order, whatever the buckets were.
+    ordered = pa.concat_tables(told).sort_by([(name, "ascending") for name in _KEY])
     with store.ParquetSink(out / SERIES, schema(PRICE_SERIES), dict(metadata)) as sink:
-        for path in series:
-            part = store.read_parquet(path)
-            wanted = pd.MultiIndex.from_frame(to_frame(part.select(_KEY))).isin(keys)
-            sink.write(part.filter(pa.array(wanted)))
+        sink.write(ordered)
 
 
 def write_notes(out: Path, decisions: pa.Table, as_of: int, metadata: Mapping[str, str]) -> None:

@@ -3,6 +3,7 @@
 import csv
 import glob
 import json
+import zipfile
 
 import pandas as pd
 import pytest
@@ -103,6 +104,16 @@ def test_order_lines_become_candidates_prices_and_counts_and_every_line_is_told(
     assert set(told["verdict"]) == {"incomplete"} and all("fee_schedule" in missing for missing in told["missing"])
 
 
+def told_in(path):
+    """All text that a file of a run holds."""
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path).to_csv()
+    if path.suffix == ".xlsx":
+        with zipfile.ZipFile(path) as book:
+            return "".join(book.read(name).decode() for name in book.namelist())
+    return path.read_text(encoding="utf-8")
+
+
 def test_no_customer_stands_in_anything_that_is_written(tmp_path, run):
     dump = tmp_path / "2011-W46"
     dump.mkdir()
@@ -110,7 +121,7 @@ def test_no_customer_stands_in_anything_that_is_written(tmp_path, run):
     result = run(dump, plan="[general]\nset_aside_share_max = 0.5\n")
     assert result.manifest["totals"]["set_aside"] == 2
     for path in result.folder.iterdir():
-        text = pd.read_parquet(path).to_csv() if path.suffix == ".parquet" else path.read_text(encoding="utf-8")
+        text = told_in(path)
         assert "15001.0" not in text and "15003.0" not in text
 
 

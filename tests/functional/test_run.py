@@ -10,7 +10,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-FILES = ("shortlist.parquet", "decisions.parquet", "set_aside.parquet", "unmatched_offers.parquet")
+FILES = (
+    "shortlist.parquet", "decisions.parquet", "set_aside.parquet", "unmatched_offers.parquet", "shown.parquet",
+    "price_series.parquet", "seller_decisions.parquet", "report.html", "shortlist.xlsx",
+)  # fmt: skip
 WEEK = "2026-W47"
 
 

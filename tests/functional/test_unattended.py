@@ -145,7 +145,7 @@ def test_a_bare_environment_gives_the_same_bytes(market, in_order, tmp_path):
     assert all(not stat.S_IMODE(path.stat().st_mode) & 0o077 for path in [run.resolve(), *run.iterdir()])
     events = [json.loads(line) for line in (data / "log.jsonl").read_text().splitlines()]
     assert [event["event"] for event in events if event["event"] != "stage"] == ["started", "written", "weeks", "done"]
-    assert {event["stage"] for event in events if event["event"] == "stage"} >= {"read", "match", "decide", "write", "commit"}
+    assert {event["stage"] for event in events if event["event"] == "stage"} >= {"read", "match", "decide", "write", "report", "commit"}
     assert all(event["week"] == WEEKS[0] for event in events) and all(event["run_id"] == run.resolve().name for event in events[1:])
 
 
