@@ -31,8 +31,8 @@ from pipeline.config import load_plan
 from pipeline.plan import Returns
 from pipeline.stages.forecast_scores import coverage, randomised_ranks, return_scores
 from pipeline.stages.orders import linked_sales
-from pipeline.stages.return_model import ReturnCounts, fit_returns
-from pipeline.stages.return_training import model_prior, one_prior, posterior
+from pipeline.stages.return_model import ReturnCounts, fit_returns, model_prior
+from pipeline.stages.return_training import one_prior, posterior
 
 CONFIGURED_MEAN = 0.05  # the study's default where no class is known
 UCI = {

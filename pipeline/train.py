@@ -32,6 +32,7 @@ from pipeline.stages.orders import order_facts
 from pipeline.stages.records import own_counts, period_counts
 from pipeline.stages.repeats import without_repeats
 from pipeline.stages.return_model import ReturnCounts, fit_returns
+from pipeline.stages.return_title_training import compare_titles, fit_with_titles
 from pipeline.stages.return_training import FOLDS, Later, held_out, training_lines, unseen_products
 from pipeline.stages.returns import configured_priors, counted_evidence
 from pipeline.tasks import ReadTask, category_policy, product_hash, read_context, read_task, spilled, spilled_history
@@ -183,7 +184,9 @@ def train_returns(records: Records, plan: Plan) -> Trained:
             f"{sold.sum()} products with orders older than {plan.returns.window_days} days; wanted at least {PRODUCTS_MIN}: "
             "put your order lines or return reports into the dump"
         )
-    model = fit_returns(table.now)
+    compared = compare_titles(table.now)
+    fit = fit_with_titles if compared is not None and compared["is_used"] else fit_returns
+    model = fit(table.now)
     folds = product_hash(pa.array(table.products["product_id"], pa.string())) % FOLDS
     first, last = _span(records, plan.returns.window_days)
     card: dict[str, Any] = {
@@ -200,7 +203,8 @@ def train_returns(records: Records, plan: Plan) -> Trained:
         },
         "model": {"strength": float(np.exp(model.log_strength)), "slope": model.slope, "shift": model.shift},
         "unseen_products": unseen_products(table.now, folds, table.configured_strength),
-        "later_orders": held_out(table.at_cut, table.later, table.configured_strength, plan.returns.evidence_discount),
+        "title_words": compared,
+        "later_orders": held_out(table.at_cut, table.later, table.configured_strength, plan.returns.evidence_discount, fit),
     }
     return Trained("returns", packed("returns", model), card, training_lines(card))
 
@@ -227,6 +231,7 @@ def _training_table(records: Records, plan: Plan) -> _Table:
             configured_mean=mean,
             price_cents=np.where(known, price, 0),
             currency=text(products, "currency"),
+            titles=text(products, "title"),
         )
 
     now, dated = counts(records.as_of, undated=True), counts(records.as_of, undated=False)

@@ -9,12 +9,15 @@ Counts are orders.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 from scipy.optimize import minimize
 from scipy.special import betaln, digamma, expit, logit
+
+from pipeline.stages.return_titles import TitleModel
 
 # Penalties as standard deviations of normal priors. The shop's strength, slope and shift are the study's; the category's are ours:
 # category means that are twice or half of what is configured lie within one and a half of theirs.
@@ -33,7 +36,8 @@ class ReturnModel(BaseModel):
     """A fitted prior, as it is kept: plain numbers, keyed by category class and currency.
 
     `class_*` hold the classes that were fitted; others take the shop's values and a wider doubt. `price_centre` is the mean log price in
-    minor units by currency. `covariance` is that of (shift, slope) at each class's own intercept: [[var, cov], [cov, var]].
+    minor units by currency. `covariance` is that of (shift, slope) at each class's own intercept: [[var, cov], [cov, var]]. `titles` is
+    there only where title words won in training.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -51,6 +55,18 @@ class ReturnModel(BaseModel):
     shift_variance: float
     class_log_strength_variance: dict[str, float]
     log_strength_variance: float
+    titles: TitleModel | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_empty_titles(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A model without titles has the bytes, and so the hash, that it had before there were any."""
+        return {name: value for name, value in handler(self).items() if name != "titles" or value is not None}
+
+    def titled_mean(self, configured_mean: np.ndarray, titles: np.ndarray | None) -> np.ndarray:
+        """The configured mean, moved by what the title's words say; as it is where the model or the products hold no titles."""
+        if self.titles is None or titles is None:
+            return configured_mean
+        return expit(logit(configured_mean) + self.titles.shift(titles))
 
     def log_price(self, price: np.ndarray, currency: np.ndarray) -> np.ndarray:
         """Standardised log price, shape (n,): 0 where the price or its currency's centre is not known."""
@@ -67,7 +83,7 @@ class ReturnModel(BaseModel):
         Parameters
         ----------
         configured_mean : float64, shape (n,)
-            Mean of the plan's prior for the product's class.
+            Mean of the plan's prior for the product's class, moved by its title (`titled_mean`).
         classes : object, shape (n,)
             Key of that prior.
         z : float64, shape (n,)
@@ -98,7 +114,7 @@ class ReturnModel(BaseModel):
 
 @dataclass(frozen=True)
 class ReturnCounts:
-    """What a model is fitted to, one entry a product: orders, how many came back, class, its configured mean, price and currency."""
+    """What a model is fitted to, one entry a product: orders, how many came back, class, its configured mean, price, currency, title."""
 
     orders: np.ndarray
     returned: np.ndarray
@@ -106,13 +122,20 @@ class ReturnCounts:
     configured_mean: np.ndarray
     price_cents: np.ndarray  # 0 or NaN where not known
     currency: np.ndarray
+    titles: np.ndarray | None = None  # objects, None where not known
 
     def take(self, rows: np.ndarray) -> ReturnCounts:
         """The products of these positions or of this mask."""
-        return ReturnCounts(**{name: column[rows] for name, column in vars(self).items()})
+        return replace(self, **{name: column[rows] for name, column in vars(self).items() if column is not None})
 
     def __len__(self) -> int:
         return len(self.orders)
+
+
+def model_prior(model: ReturnModel, counts: ReturnCounts) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and strength of the fitted prior of each product."""
+    mean = model.titled_mean(counts.configured_mean, counts.titles)
+    return model.prior(mean, counts.classes, model.log_price(counts.price_cents, counts.currency))
 
 
 def fit_returns(counts: ReturnCounts) -> ReturnModel:

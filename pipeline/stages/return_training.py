@@ -5,7 +5,7 @@ Rivals are those that the study names: the raw rate, Laplace's, the mean of all,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from scipy.special import betaln, expit
 
 from pipeline.stages.drift import RATIO, SIGMAS
 from pipeline.stages.forecast_scores import beta_binomial_loss, binomial_loss, calibration, return_scores
-from pipeline.stages.return_model import ReturnCounts, ReturnModel, fit_returns
+from pipeline.stages.return_model import ReturnCounts, ReturnModel, fit_returns, model_prior
 
 FOLDS = 5
 RETURNED_MIN = 5  # fewer returns on either side of the cut prove nothing either way
@@ -31,6 +31,7 @@ class Later:
 
 
 Forecast = tuple[np.ndarray, np.ndarray]
+Fit = Callable[[ReturnCounts], ReturnModel]
 
 
 def posterior(prior: Forecast, counts: ReturnCounts, discount: float) -> Forecast:
@@ -38,11 +39,6 @@ def posterior(prior: Forecast, counts: ReturnCounts, discount: float) -> Forecas
     mean, strength = prior
     back = np.minimum(counts.returned, counts.orders)
     return mean * strength + discount * back, (1 - mean) * strength + discount * (counts.orders - back)
-
-
-def model_prior(model: ReturnModel, counts: ReturnCounts) -> Forecast:
-    """Mean and strength of the fitted prior of each product."""
-    return model.prior(counts.configured_mean, counts.classes, model.log_price(counts.price_cents, counts.currency))
 
 
 def one_prior(counts: ReturnCounts) -> tuple[float, float]:
@@ -79,12 +75,14 @@ def rival_losses(earlier: ReturnCounts, seen: ReturnCounts, later: Later) -> dic
     return {name: 1e4 * float(loss.sum()) / float(later.orders.sum()) for name, loss in losses.items()}
 
 
-def held_out(earlier: ReturnCounts, later: Later, configured_strength: np.ndarray, discount: float) -> dict[str, Any] | None:
+def held_out(
+    earlier: ReturnCounts, later: Later, configured_strength: np.ndarray, discount: float, fit: Fit = fit_returns
+) -> dict[str, Any] | None:
     """Fit on what was known at the cut and score what came after it; None when one side has too few returns to tell."""
     tested = later.orders > 0
     if earlier.returned.sum() < RETURNED_MIN or later.returned[tested].sum() < RETURNED_MIN:
         return None
-    model = fit_returns(earlier)
+    model = fit(earlier)
     seen, after = earlier.take(tested), Later(later.orders[tested], later.returned[tested])
     alpha, beta_ = posterior(model_prior(model, seen), seen, discount)
     configured = posterior((seen.configured_mean, configured_strength[tested]), seen, discount)
@@ -139,6 +137,7 @@ def training_lines(card: Mapping[str, Any]) -> list[str]:
     if card["unseen_products"]:
         told = ", ".join(f"{names[name]} {loss:.1f}" for name, loss in card["unseen_products"].items())
         lines.append(f"  loss x 10,000 on products it was not fitted to: {told}")
+    lines.append(_title_line(card["title_words"]))
     if card["later_orders"]:
         losses = card["later_orders"]["loss_per_order"]
         told = ", ".join(f"{names[name]} {losses[name]:.1f}" for name in names if name in losses)
@@ -152,6 +151,15 @@ def training_lines(card: Mapping[str, Any]) -> list[str]:
     else:
         lines.append("  too few returns to hold some back: no figure on later orders")
     return lines
+
+
+def _title_line(told: Mapping[str, Any] | None) -> str:
+    if told is None:
+        return "  title words: too few titles or returns to compare; not used"
+    return (
+        f"  title words, loss x 10,000 on products of unseen titles: {told['with_titles']:.1f} with, {told['without']:.1f} without; "
+        f"won {told['gain']:+.1f} (standard error {told['standard_error']:.1f}): {'used' if told['is_used'] else 'not used'}"
+    )
 
 
 def _share(part: float, whole: float) -> str:

@@ -17,7 +17,6 @@ from pipeline.frames import real, real_series, text, whole, whole_series
 from pipeline.plan import Returns
 from pipeline.stages.return_model import ReturnModel
 
-POSTERIOR_POINTS = 19
 CONFIGURED, FITTED = "configured", "fitted"  # where a row's prior comes from
 
 
@@ -28,7 +27,8 @@ def return_risk(candidates: pd.DataFrame, counts: pd.DataFrame, plan: Returns, m
     ----------
     candidates : DataFrame, n rows
         Reads `return_class` (key of the plan's priors), `return_flag` (low, high), `return_rate` (fraction) and, as counts that a tool
-        states without dates, `sold_orders`, `returned_orders`, `sold_units`, `returned_units`; with a model `price_cents`, `currency` too.
+        states without dates, `sold_orders`, `returned_orders`, `sold_units`, `returned_units`; with a model `price_cents`, `currency`
+        too, and with one that holds title words `title`.
     counts : DataFrame, n rows
         The seller's own records: `mature_orders`, `mature_returned` (orders older than the return window, and how many of them came
         back), `own_sold_orders`, `own_orders_back`, `own_sold_units`, `own_returned_units` (all of them); missing where there are none.
@@ -110,13 +110,6 @@ def counted_evidence(candidates: pd.DataFrame, counts: pd.DataFrame) -> Evidence
     )
 
 
-def posterior_points(alpha: np.ndarray, beta_: np.ndarray) -> np.ndarray:
-    """19 equally likely return rates per candidate: the middle quantiles of its posterior, shape (n, 19)."""
-    levels = (np.arange(POSTERIOR_POINTS) + 0.5) / POSTERIOR_POINTS
-    pairs, back = _distinct(alpha, beta_)
-    return betaincinv(pairs[:, :1], pairs[:, 1:], levels[None, :])[back]
-
-
 def _posterior(alpha: np.ndarray, beta_: np.ndarray, limit: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Ends of the 90 % interval and P(rate > limit)."""
     pairs, back = _distinct(alpha, beta_)
@@ -150,6 +143,7 @@ def _prior(candidates: pd.DataFrame, plan: Returns, model: ReturnModel | None) -
     if model is None:
         return mean, strength
     price, known = whole(candidates, "price_cents")
+    mean = model.titled_mean(mean, text(candidates, "title") if model.titles is not None else None)
     return model.prior(mean, classes, model.log_price(np.where(known, price, 0), text(candidates, "currency")))
 
 

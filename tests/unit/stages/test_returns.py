@@ -1,6 +1,5 @@
 """The return rate: the check table with its discount, the badge, counts that cannot be, and what no evidence means."""
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -8,7 +7,7 @@ from scipy.stats import beta
 
 from pipeline.config import load_plan
 from pipeline.frames import to_frame
-from pipeline.stages.returns import posterior_points, return_risk
+from pipeline.stages.returns import return_risk
 from pipeline.tables import CANDIDATES, schema
 
 PLAN = load_plan().returns
@@ -157,13 +156,6 @@ def test_a_prior_and_a_badge_never_make_a_certain_return():
     found = return_risk(frame, pd.DataFrame({name: pd.array([pd.NA], "Int64") for name in OWN}).assign(**UNITS), plan).iloc[0]
     # 0.9 x 1.6 is no rate: held at 0.95, still worth 20 orders
     assert posterior(found) == pytest.approx((19, 1))
-
-
-def test_the_points_of_a_posterior_are_its_middle_quantiles_and_average_its_mean():
-    points = posterior_points(np.array([4.04, 2.0]), np.array([83.96, 2.0]))
-    assert points[0].tolist() == pytest.approx(beta(4.04, 83.96).ppf((np.arange(19) + 0.5) / 19).tolist())
-    assert points[1].mean() == pytest.approx(0.5, abs=1e-9)  # Beta(2, 2) is symmetric
-    assert points[0].mean() == pytest.approx(4.04 / 88, rel=0.01)
 
 
 def test_no_rows_are_no_error():
