@@ -250,6 +250,8 @@ REFUSALS: dict[str, str] = {
     "Missing argument {0}": "缺少参数 {0}",
     "Missing option {0}": "缺少选项 {0}",
     "Missing command": "缺少命令",
+    "holds a number that is not finite": "含有非有限的数值",
+    "has not as many weights as slots": "权重的个数与槽位数不符",
     "Got unexpected extra argument ({0})": "多余的参数（{0}）",
     "Option {0} requires an argument": "选项 {0} 需要一个值",
     "Invalid value for {0}: {1}": "{0} 的值无效：{1}",
