@@ -54,20 +54,23 @@ format: ## write all Python files in the house's form
 	@$(BIN)/ruff check --quiet --fix-only . && $(BIN)/ruff format --quiet .
 
 .PHONY: bench
-bench:
+bench: ## time whole runs, reading, the price history, margins, forecasts and the category gate (benchmarks/README.md)
 	$(call have,dev)
 	@$(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks.reading
 	@$(BIN)/python -m benchmarks.margin
+	@$(BIN)/python -m benchmarks.forecasts
+	@$(BIN)/python -m benchmarks.gate_market
 	@$(BIN)/python -m benchmarks.history_race
 	@$(BIN)/python -m benchmarks.history_race --by-day
 
 .PHONY: evaluate
-evaluate:
+evaluate: ## figures of models and filters on the real files beside the repository
 	$(call have,dev)
 	@$(BIN)/python -m benchmarks.evaluate $(ARGS)
 
 .PHONY: soak
-soak:
+soak: ## the long forms of the fault and random tests (an hour or more)
 	$(call have,dev)
 	@$(BIN)/python -m pytest -m soak -s $(ARGS)
 
