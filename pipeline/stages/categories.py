@@ -111,7 +111,7 @@ def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPol
     owners = [brand_of(cells[brand], findings[hit]) for brand, hit in claims]
     # Rows that agree in what decides are judged once. A brand decides in apparel, where the model was asked, and when its maker makes
     # toys; elsewhere any other brand stands for it.
-    worn = np.array([path.department == "apparel" for path in paths], dtype=bool)
+    worn = np.array([path.is_worn for path in paths], dtype=bool)
     toys = np.array([known is not None and known.kind == "toy" for _, _, known in owners], dtype=bool)
     counts = worn[path_codes] | toys[claim_codes] | (opinion_codes > 0)
     deciding = np.where(counts, claim_codes, int(np.argmin(toys)) if len(toys) else 0)

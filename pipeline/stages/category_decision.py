@@ -182,7 +182,7 @@ def _judge_opinion(path: PathFacts, brand: BrandClaim, opinion: Opinion, policy:
 def _judge_brand(
     path: PathFacts, brand: BrandClaim, hits: TitleHits, policy: CategoryPolicy, authorised: frozenset[str]
 ) -> Iterable[Finding]:
-    if path.department != "apparel":
+    if not path.is_worn:
         if policy.licence_goods != "pass":
             for found in hits.brands:
                 if found.brand.kind == "licence" and found.brand.key not in {brand[1], *authorised}:
@@ -191,23 +191,31 @@ def _judge_brand(
         return
     state, key, known = brand
     name = known.name if known else ""
+    is_gear = path.department != "apparel"
+    what = "worn gear" if is_gear else "apparel"
+
+    def most(verdict: str) -> str:
+        # Gear is no clothing: its maker's name alone asks for a look.
+        return min(verdict, "review", key=SEVERITY.__getitem__) if is_gear else verdict
+
     if state == "known" and key in authorised:
         verdict = min(policy.apparel_known, "review", key=lambda v: SEVERITY[v])
-        yield Finding(verdict, f'{_said(verdict)}: apparel of "{name}", for which you are authorised, in {_where(path)}', name)
+        yield Finding(verdict, f'{_said(verdict)}: {what} of "{name}", for which you are authorised, in {_where(path)}', name)
     else:
-        verdict = {
+        by_state = {
             "known": policy.apparel_known,
             "unknown": policy.apparel_unknown,
             "generic": policy.apparel_generic,
             "missing": policy.apparel_missing,
-        }[state]
+        }
+        verdict = most(by_state[state])
         said = {
             "known": f'of the known brand "{name}"',
             "unknown": f'of "{key}", a brand neither known nor unbranded,',
             "generic": "that claims to be unbranded (a class with many returns)",
             "missing": "without a brand",
         }[state]
-        yield Finding(verdict, f"{_said(verdict)}: apparel {said} in {_where(path)}", name or path.segment or path.root)
+        yield Finding(verdict, f"{_said(verdict)}: {what} {said} in {_where(path)}", name or path.segment or path.root)
     worn = [word.text for word in hits.words if word.is_wearable]
     if worn:
         verdict = policy.electronics
@@ -216,8 +224,8 @@ def _judge_brand(
         if found.brand.key == key or found.brand.key in authorised:
             continue
         is_hint = found.is_compatible or found.brand.kind == "licence"
-        verdict = policy.licence if is_hint else policy.apparel_known
-        yield Finding(verdict, f'{_said(verdict)}: apparel, and the title names "{found.brand.name}"', found.brand.name)
+        verdict = most(policy.licence if is_hint else policy.apparel_known)
+        yield Finding(verdict, f'{_said(verdict)}: {what}, and the title names "{found.brand.name}"', found.brand.name)
 
 
 def _judge_title(path: PathFacts, hits: TitleHits, policy: CategoryPolicy) -> Iterable[Finding]:

@@ -15,6 +15,7 @@ _SEPARATOR = re.compile("[>\u203a\u00bb\uff1e|\uff5c\u2192\u21d2\u25b8\u25b6\u27
 # These separate only where what stands before one of them is then a known root.
 _DOUBTFUL = re.compile(r"::|[/\\:;,\uff0f\uff1a\uff1b]|\s[-\u2013\u2014]\s")
 _WORDLESS = re.compile("[\0-/:-@[-`{-\x7f]*")
+WORN = "worn"  # kind of gear that is worn: it comes in sizes and comes back like clothing, but is filed as equipment
 _BABY_ROOTS = frozenset({"Baby", "ToysAndBaby"})
 _LONGEST_PATH = 1000  # characters in which such a root is looked for; real paths have under 300
 # The return prior follows what the goods are, where that is known better than from the root.
@@ -47,6 +48,11 @@ class PathFacts:
     root_key: str = ""
     remarks: tuple[tuple[str, str], ...] = ()
     is_tree: bool = False  # more than one segment below a root that nobody knows: enough for the text model to read
+
+    @property
+    def is_worn(self) -> bool:
+        """Whether the brand decides: clothing, and gear that is worn."""
+        return self.department == "apparel" or self.kind == WORN
 
 
 # Of one segment: department rules, traps, fee rules.
@@ -138,7 +144,7 @@ class PathReader:
             return_class = _RETURN_BY_DEPARTMENT.get(department, return_class)
         elif any("computer" in word or "laptop" in word for s in segments for word in words_of(s)):
             return_class = "computers"
-        return_class = _RETURN_BY_FEE.get(fee, return_class)
+        return_class = "apparel_shoes" if kind == WORN else _RETURN_BY_FEE.get(fee, return_class)
         return PathFacts(
             department,
             segments[at] if at >= 0 else "",
@@ -242,6 +248,8 @@ def _department(finder: _Finder, root: Root | None) -> tuple[str, int, str, froz
     for department in (*RESTRICTED, "luggage", "powered"):
         at, kind = finder.find(department)
         if at >= 0 and department not in blocked:
+            if department == "apparel" and (gear := finder.find(WORN)[0]) >= at:
+                return "other", gear, WORN, none
             return department, at, kind, none
     at, _ = finder.find("costume")
     if at >= 0:

@@ -135,7 +135,7 @@ def compile_rules(tables: Mapping[str, Mapping[str, Any]]) -> CategoryRules:
     keys = frozenset(root.key for root in roots.values()) | {"unknown"}
 
     def segment_rule(table: Table) -> SegmentRule:
-        department = table.text("department", {*DEPARTMENTS, *REMARKS, "pet", "costume"} - {"other", "unknown"})
+        department = table.text("department", {*DEPARTMENTS, *REMARKS, "pet", "costume", "worn"} - {"other", "unknown"})
         return SegmentRule(
             department,
             kind=table.text("kind", {"", "supplements", "smartwatch", "clear"}, ""),

@@ -23,6 +23,8 @@ _IRREGULAR = {
     "scarves": "scarf",
     "cookies": "cookie",
     "movies": "movie",
+    "lens": "lens",
+    "lenses": "lens",
     "men": "man",
     "women": "woman",
     "electronics": "electronics",
