@@ -80,5 +80,5 @@ lock: ## write requirements/*.txt again from pyproject.toml (needs uv; ARGS=--up
 
 .PHONY: clean
 clean: ## remove .venv and every cache; data/ stays
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dist
+	@rm -rf .venv .soak .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

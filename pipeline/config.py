@@ -42,9 +42,9 @@ class Marketplace:
     duty_free_origins: frozenset[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Configs:
-    """The rest of `configs/`, parsed but not yet compiled by the parts that own it."""
+    """The rest of `configs/`, parsed but not yet compiled by the parts that own it; told apart by identity."""
 
     marketplaces: Mapping[str, Marketplace]
     fee_tables: Mapping[str, Mapping[str, Any]]
@@ -94,11 +94,20 @@ def _parsed(content: bytes) -> dict[str, Any]:
 
 def read_toml(path: Path) -> dict[str, Any]:
     """One TOML file, not to be changed; raises `PlanError` when it is missing, not UTF-8 or not TOML (doubled keys too)."""
+    return _tables(path, _bytes(path))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PlanError(f"{_shown(path)}: {error.strerror or error}; name a file that can be read") from None
+
+
+def _tables(path: Path, content: bytes) -> dict[str, Any]:
     name = _shown(path)
     try:
-        return _parsed(path.read_bytes())
-    except OSError as error:
-        raise PlanError(f"{name}: {error.strerror or error}; name a file that can be read") from None
+        return _parsed(content)
     except UnicodeDecodeError as error:
         raise PlanError(f"{name}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
@@ -129,11 +138,19 @@ def load_plan(path: Path | None = None) -> Plan:
 
 
 def load_configs() -> Configs:
-    """Marketplaces, fee tables, category tables and currencies; raises `PlanError`."""
-    fee_tables = {path.stem: read_toml(path) for path in sorted((CONFIGS / "marketplaces").glob("*.toml"))}
-    card_tables = {path.stem: read_toml(path) for path in sorted((CONFIGS / "fulfilment").glob("*.toml"))}
-    category_tables = {path.stem: read_toml(path) for path in sorted((CONFIGS / "categories").glob("*.toml"))}
-    digits = read_toml(CONFIGS / "currencies.toml")["digits"]
+    """Marketplaces, fee tables, category tables and currencies, one object while no file changes; raises `PlanError`."""
+    folders = ("marketplaces", "fulfilment", "categories")
+    paths = [CONFIGS / "currencies.toml", *(path for folder in folders for path in sorted((CONFIGS / folder).glob("*.toml")))]
+    return _configs(tuple((path, _bytes(path)) for path in paths))
+
+
+@functools.lru_cache(maxsize=2)
+def _configs(files: tuple[tuple[Path, bytes], ...]) -> Configs:
+    def tables_of(folder: str) -> dict[str, Any]:
+        return {path.stem: _tables(path, content) for path, content in files if path.parent.name == folder}
+
+    fee_tables, card_tables, category_tables = tables_of("marketplaces"), tables_of("fulfilment"), tables_of("categories")
+    digits = _tables(*files[0])["digits"]
     wanted = {"code", "currency", "aliases", "url", "languages", "vat_region", "duty_free_origins"}
     marketplaces: dict[str, Marketplace] = {}
     for stem, table in fee_tables.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import platform
@@ -167,8 +168,9 @@ def _refuse_link_out(data: store.DataFolder, dump: Path) -> None:
             raise DumpError(f"{path}: a link that leaves the data folder; put the file itself there, or name the dump: shortlist run DUMP")
 
 
-def versions() -> dict[str, str]:
-    """The program, Python and the libraries whose version can change a number or a byte."""
+@functools.cache
+def versions() -> Mapping[str, str]:
+    """The program, Python and the libraries whose version can change a number or a byte, looked up once in a process."""
     named = {name: version(name) for name in _LIBRARIES}
     return {"shortlist": __version__, "python": ".".join(platform.python_version_tuple()[:2]), **named}
 

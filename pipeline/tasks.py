@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from pipeline import engine, keys, store
 from pipeline.calendar import day_number
-from pipeline.config import CONFIGS, load_configs
+from pipeline.config import CONFIGS, Configs, load_configs
 from pipeline.customs import imports_in_force, parse_imports
 from pipeline.fees import parse_schedules
 from pipeline.frames import to_arrow, to_frame
@@ -34,7 +34,7 @@ from pipeline.plan import Plan, SourceFacts
 from pipeline.price_rows import PriceRows
 from pipeline.publish.ledger import publish_frame
 from pipeline.publish.series import price_series
-from pipeline.stages.categories import CategoryPolicy, compile_rules
+from pipeline.stages.categories import CategoryPolicy, CategoryRules, compile_rules
 from pipeline.stages.kept_records import KEPT_COLUMNS, told_once
 from pipeline.stages.margin import Tariff, schedules_in_force
 from pipeline.stages.offer_costs import Rates, rate_counts
@@ -360,6 +360,12 @@ def category_policy(plan: Plan) -> CategoryPolicy:
     return CategoryPolicy(**policy)
 
 
+@functools.lru_cache(maxsize=2)
+def _category_rules(configs: Configs) -> CategoryRules:
+    """Compiled once in a process: `--rebuild` makes many weeks, and of a small one this was a tenth."""
+    return compile_rules(configs.category_tables)
+
+
 def _gathered(work: Path, plan: Plan, as_of: dt.date, models: FittedModels) -> WeekFacts:
     configs = load_configs()
     day = day_number(as_of)
@@ -375,7 +381,7 @@ def _gathered(work: Path, plan: Plan, as_of: dt.date, models: FittedModels) -> W
         imports=imports_in_force(parse_imports(configs.fee_tables, configs.digits), as_of),
         marketplaces=configs.marketplaces,
         digits=configs.digits,
-        category_rules=compile_rules(configs.category_tables),
+        category_rules=_category_rules(configs),
         category_policy=category_policy(plan),
         decisions=to_frame(store.read_parquet(work / "facts-decisions.parquet")),
         listed=to_frame(store.read_parquet(work / "facts-listed.parquet")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 import tomllib
 from collections.abc import Mapping
@@ -249,8 +250,14 @@ def load_sources(folder: Path) -> tuple[Source, ...]:
 
 
 def _load(path: Path) -> Source:
+    return _parsed(path, path.read_bytes())
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(path: Path, told: bytes) -> Source:
+    """The source that a file's bytes tell of; several parts of one run ask for it."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(told.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PlanError(f"{path}: {error}") from error
     if "name" in content:

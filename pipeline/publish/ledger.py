@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.config import Marketplace
-from pipeline.frames import real_series, to_frame, whole
+from pipeline.frames import real, real_series, to_frame, whole, whole_series
 from pipeline.tables import DECISIONS, INSIDE, LIST_OF_TEXT, MONEY_COLUMNS, REASONS, SUPPLIER_COLUMNS, YUAN_COLUMNS, schema
 
 _ASSUMED = {
@@ -59,12 +59,12 @@ def inside_frame(table: pa.Table, digits: Mapping[str, int]) -> pd.DataFrame:
     plain = [c.name for c in DECISIONS if c.type not in (REASONS, LIST_OF_TEXT)]
     frame = to_frame(table.select(plain))
     scales = _Scales(frame, digits)
+    cents = {}
     for name in MONEY_COLUMNS:
-        value = frame.pop(name).to_numpy(dtype=np.float64, na_value=np.nan)
+        value = real(frame, name)
         known = ~np.isnan(value)
-        cents = np.rint(np.where(known, value, 0.0) * scales.of(name)).astype(np.int64)
-        frame[f"{name}_cents"] = pd.Series(pd.arrays.IntegerArray(cents, ~known), index=frame.index)
-    return frame.rename(columns=INSIDE)
+        cents[f"{name}_cents"] = whole_series(np.rint(np.where(known, value, 0.0) * scales.of(name)), known)
+    return pd.concat([frame.drop(columns=list(MONEY_COLUMNS)), pd.DataFrame(cents)], axis=1).rename(columns=INSIDE)
 
 
 class _Scales:

@@ -6,21 +6,29 @@ import random
 import shutil
 import threading
 import time
+from collections import Counter
 
 import pytest
+from standing import list_of
 
 WEEK = "2026-W47"
 
 
-def versions(case, folder):
-    """The dump as it is and as another export might be, in folders of their own."""
+@pytest.fixture(scope="module")
+def versions(case, runner, tmp_path_factory):
+    """The dump as it is and as another export might be, each in a folder with its files' hashes and the list that it gives."""
+    folder = tmp_path_factory.mktemp("versions")
     first, second = folder / "first", folder / "second"
     shutil.copytree(case.ready / "dumps" / WEEK, first)
     shutil.copytree(first, second)
     for name in ("candidates.csv", "offers.csv"):
         head, *rows = (second / name).read_text(encoding="utf-8").splitlines(keepends=True)
         (second / name).write_text(head + "".join(rows[: len(rows) * 2 // 3]), encoding="utf-8", newline="")
-    return first, second
+    data = case.fresh()
+    for path in second.iterdir():
+        shutil.copy(path, data / "dumps" / WEEK)
+    assert runner.tell(data)[0] == 0
+    return (first, hashes(first), case.new), (second, hashes(second), list_of(data, WEEK))
 
 
 def hashes(folder):
@@ -46,47 +54,52 @@ def remove(dump, first, second, dice):
     (dump / dice.choice(["candidates.csv", "offers.csv"])).unlink(missing_ok=True)
 
 
-def change_while_reading(case, runner, folder, count, dice):
-    """Runs while another thread changes the dump; counts how they ended."""
-    first, second = versions(case, folder)
-    whole = [hashes(first), hashes(second)]
-    ends = {}
-    for place in range(count):
-        data = case.fresh()
-        dump = data / "dumps" / WEEK
-        change = [replace, append, remove][place % 3]
-
-        def disturb(dump=dump, change=change):
-            for _ in range(3):
-                time.sleep(dice.uniform(0, 0.15))
-                change(dump, first, second, dice)
-
-        child = runner.start(data)
-        thread = threading.Thread(target=disturb)
-        thread.start()
-        code = runner.wait(child)
-        thread.join()
-        told = runner.report.read_text()
-        assert code in (0, 11, 13) and "Traceback" not in told, told
-        if code == 0:
-            inputs = json.loads((data / "shortlists" / WEEK / "run.json").read_text())["inputs"]
-            read = {entry["file"]: entry["sha256"] for entry in inputs}
-            # Of a dump without its offers nothing else can be said than that this is what lay there.
-            assert change is remove or read in whole, f"a list of no whole version: {read}"
-        else:
-            assert told.count("\n") == 1, told
-        ends[code] = ends.get(code, 0) + 1
-        shutil.rmtree(data)
-    return ends
+CHANGES = (replace, append, remove)
 
 
-def test_a_dump_that_changes_while_it_is_read(case, runner, tmp_path):
-    change_while_reading(case, runner, tmp_path, 3, random.Random(4))
+def change_while_reading(case, runner, versions, place):
+    """A run while another thread changes the dump in the place-th way; gives its exit code."""
+    first, second = (folder for folder, _, _ in versions)
+    data, dice = case.fresh(), random.Random(place)
+    dump, change = data / "dumps" / WEEK, CHANGES[place % len(CHANGES)]
+
+    def disturb():
+        for _ in range(3):
+            time.sleep(dice.uniform(0, 0.15))
+            change(dump, first, second, dice)
+
+    child = runner.start(data)
+    thread = threading.Thread(target=disturb)
+    thread.start()
+    code = runner.wait(child)
+    thread.join()
+    told = runner.report.read_text()
+    assert code in (0, 11, 13) and "Traceback" not in told, told
+    if code == 0:
+        inputs = json.loads((data / "shortlists" / WEEK / "run.json").read_text())["inputs"]
+        read = {entry["file"]: entry["sha256"] for entry in inputs}
+        wanted = [made for _, known, made in versions if known == read]
+        # Of a dump without its offers nothing else can be said than that this is what lay there.
+        assert wanted == [list_of(data, WEEK)] or (change is remove and not wanted), f"a list of no whole version: {read}"
+    else:
+        assert told.count("\n") == 1, told
+        assert list_of(data, WEEK) == case.old
+    shutil.rmtree(data)
+    return code
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_a_dump_that_changes_while_it_is_read(case, runner, versions, place):
+    change_while_reading(case, runner, versions, place)
 
 
 @pytest.mark.soak
-def test_a_dump_that_changes_two_hundred_times(case, runner, tmp_path):
-    print(f"runs by exit code: {change_while_reading(case, runner, tmp_path, 200, random.Random(1))}")
+def test_a_dump_that_changes_two_hundred_times(case, runner, journal, versions):
+    for place in journal.left(range(200)):
+        journal.add(place, change_while_reading(case, runner, versions, place))
+    for way, change in enumerate(CHANGES):
+        codes = Counter(code for place, code in journal.entries.items() if place % len(CHANGES) == way)
+        print(f"{change.__name__}: runs by exit code {dict(sorted(codes.items()))}")
 
 
 def test_a_dump_that_grows_while_it_is_read_is_refused(case, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,14 +21,13 @@ def seconds_of(case, runner):
     return time.monotonic() - begin
 
 
-def stop_at_random(case, runner, number, count, dice):
-    """End `count` runs at random moments with a signal; gives how many were hit and how many had written their list."""
-    whole = seconds_of(case, runner)
+def stop_at_random(case, runner, number, count, dice, whole_seconds):
+    """End `count` runs of one folder at random moments, then let it recover; how many were hit and how many had written their list."""
     hit = written = 0
     data = case.fresh()
-    for place in range(1, count + 1):
+    for _ in range(count):
         child = runner.start(data)
-        time.sleep(dice.uniform(0.0, whole * 1.1))
+        time.sleep(dice.uniform(0.0, whole_seconds * 1.1))
         os.kill(child, number)
         status = runner.wait(child)
         assert status in (-number, 128 + number, 0), runner.report.read_text()
@@ -36,27 +36,28 @@ def stop_at_random(case, runner, number, count, dice):
         written += case.check(data, status if status >= 0 else 137, runner.report.read_text() if status >= 0 else "")
         leavings = sum(1 for path in data.rglob(".tmp-*") if path.parent == data)
         assert leavings <= 1, "what a killed run left was not swept by the next"
-        if place % ROUND == 0 or place == count:
-            case.recover(data)
-            data = case.fresh()
+    case.recover(data)
+    shutil.rmtree(data)
     return hit, written
 
 
 def test_sigkill_at_random_moments(case, runner):
-    hit, _ = stop_at_random(case, runner, signal.SIGKILL, 6, random.Random(9))
+    hit, _ = stop_at_random(case, runner, signal.SIGKILL, 6, random.Random(9), seconds_of(case, runner))
     assert hit >= 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_at_random_moments(case, runner, number):
-    stop_at_random(case, runner, number, 2, random.Random(number))
+    stop_at_random(case, runner, number, 2, random.Random(number), seconds_of(case, runner))
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize(("number", "count"), [(signal.SIGKILL, 1000), (signal.SIGTERM, 20), (signal.SIGINT, 20)])
-def test_signals_for_long(case, runner, number, count):
-    hit, written = stop_at_random(case, runner, number, count, random.Random(7))
-    print(f"{count} signals {number}: {hit} hit a run, {written} after the list was written")
+def test_signals_for_long(case, runner, journal, number, count):
+    for place in journal.left(range(count // ROUND)):
+        journal.add(place, stop_at_random(case, runner, number, ROUND, random.Random(place), seconds_of(case, runner)))
+    hit, written = (sum(counts) for counts in zip(*journal.entries.values(), strict=True))
+    print(f"{count} signals {number}: {hit} hit a run, {written} found the new list written")
     assert hit > count * 0.7
 
 
@@ -89,8 +90,10 @@ def test_of_several_runs_at_once_one_writes(case, runner):
 
 
 @pytest.mark.soak
-def test_five_at_once_twenty_times(case, runner):
-    found = [at_once(case, runner, 5) for _ in range(20)]
+def test_five_at_once_twenty_times(case, runner, journal):
+    for place in journal.left(range(20)):
+        journal.add(place, at_once(case, runner, 5))
+    found = list(journal.entries.values())
     assert all(made == 1 and set(codes) <= {0, 75} for codes, made in found)
     print(f"{sum(codes == [0, 75, 75, 75, 75] for codes, _ in found)} of 20 rounds: one wrote, four left with 75")
 

@@ -1,15 +1,19 @@
 """A process that has everything loaded and forks a run for each order it reads: whole runs of the command without its start.
 
 Orders are JSON lines on stdin: `words` of the command, `report` (file for what it prints) and `fault` (arguments of `fault_arm`) or null, for
-which it prints the process id; or `wait` for a process id, for which it prints exit status and file-system calls seen.
+which it prints the process id; or `wait` for a process id, for which it prints exit status and file-system calls seen; or `warm`, words of
+a command that it runs itself, so that every child finds patterns and templates compiled, for which it prints the exit code.
 """
 
+import contextlib
 import ctypes
+import io
 import json
 import mmap
 import os
 import signal
 import sys
+import traceback
 
 
 def main():
@@ -33,11 +37,20 @@ def main():
             _, status = os.waitpid(order["wait"], 0)
             print(json.dumps([os.waitstatus_to_exitcode(status), counter.value]), flush=True)
             continue
+        if "warm" in order:
+            print(json.dumps(warmed(order["warm"], cli)), flush=True)
+            continue
         counter.value = 0
         child = os.fork()
         if not child:
             run(order, cli, shim, counter)
         print(child, flush=True)
+
+
+def warmed(words, cli):
+    sys.argv = ["shortlist", *words, "--quiet"]
+    with contextlib.redirect_stdout(io.StringIO()):
+        return ended(cli)
 
 
 def run(order, cli, shim, counter):
@@ -52,17 +65,19 @@ def run(order, cli, shim, counter):
     if order["fault"] is not None:
         folder, n, code, forever, is_short = order["fault"]
         shim.fault_arm(folder.encode(), ctypes.c_long(n), code, int(forever), int(is_short), ctypes.byref(counter))
-    code = 0
+    os._exit(ended(cli))
+
+
+def ended(cli):
+    """Exit code of the command in `sys.argv`."""
     try:
         cli.main()
     except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(bool(end.code))
+        return end.code if isinstance(end.code, int) else int(bool(end.code))
     except BaseException:  # noqa: BLE001 - a traceback is what the test looks for
-        import traceback
-
         traceback.print_exc()
-        code = 1
-    os._exit(code or 0)
+        return 1
+    return 0
 
 
 if __name__ == "__main__":
