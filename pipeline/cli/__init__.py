@@ -1,0 +1,80 @@
+"""Arguments in, exit code out: each command translates, calls one function and tells its answer."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from types import FrameType
+
+import click
+
+# Everything but the options is imported inside the commands: `--help` must answer at once, and pandas alone takes a second.
+from pipeline.cli import files, fitting, looking, running, setting_up, tending
+from pipeline.cli.speaking import answer, words
+from pipeline.errors import EXIT_BUG, Refusal, Stopped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="shortlist", prog_name="shortlist")
+def shortlist() -> None:
+    """Choose products to sell on Amazon without stock: a week's CSV dump in, a ranked and explained shortlist out.
+
+    \b
+    First steps:
+      shortlist check data/dumps/2026-W47     what would be read
+      shortlist run                           the newest dump becomes a list
+      shortlist explain B0EXAMPLE1            why a product is, or is not, on it
+    """
+
+
+for command in (
+    running.run, looking.check, looking.explain, looking.rejects, looking.diff, files.report, files.decide, files.sourcing,
+    tending.history, tending.rollback, tending.doctor, tending.schedule, fitting.train,
+    setting_up.config, setting_up.list_sources, setting_up.init, setting_up.demo,
+):  # fmt: skip
+    shortlist.add_command(command)
+
+
+def main() -> None:
+    """Entry point: runs a command and turns every end into its exit code."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Stopped(number)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, stop)
+    try:
+        shortlist.main(standalone_mode=False)
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "shortlist"
+        answer(words().found(f"usage: {error.format_message().rstrip('.')}; see `{path} --help`"), "stderr")
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(128 + signal.SIGINT)
+    except Stopped as stopped:
+        answer(words()("stopped: the last list stands"), "stderr")
+        sys.exit(128 + stopped.number)
+    except Refusal as refusal:
+        answer(words().found(str(refusal)), "stderr")
+        sys.exit(refusal.exit_code)
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            from pipeline.attend import end_of
+
+            code, told = end_of(error)
+            if code == EXIT_BUG:
+                raise
+            # A disk that failed where nobody reckoned with it, or a list whose announcement found no room (`> /dev/full`, a closed
+            # stdout); then stdout must not be flushed again.
+            with contextlib.suppress(OSError):
+                answer(told, "stderr")
+            os._exit(code)
+        # The reader of the answer went away (`| head`): nothing is wrong with the answer, and nobody is left to flush to.
+        os._exit(0)

@@ -1,0 +1,22 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.cli.speaking import ask_language
+
+_ROOT = Path(__file__).resolve().parents[2]
+DATA = click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=True), default=_ROOT / "data", show_default="data/",
+    help="Data folder: dumps/ in, shortlists/ and runs/ out.",
+)  # fmt: skip
+PLAN = click.option("--plan", type=click.Path(path_type=Path, dir_okay=False), help="Your own plan; holds only the keys that differ.")
+WEEK = click.option("--week", help="ISO week such as 2026-W47, or a day of it.")
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+LANG = click.option(
+    "--lang", type=click.Choice(["en", "zh"]), callback=ask_language, is_eager=True, expose_value=False,
+    help="Language of the answer and of what is written (default: the plan's, SHORTLIST_LANG, the locale for answers, English).",
+)  # fmt: skip

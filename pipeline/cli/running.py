@@ -1,0 +1,96 @@
+"""The command that makes a week's list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.options import DATA, JSON, LANG, PLAN, WEEK
+from pipeline.cli.speaking import answer, answer_json, asked_language, follow, is_watched, screen, words
+from pipeline.errors import Locked, Refusal
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from pipeline.engine import Work
+    from pipeline.weeks import Outcome
+
+
+@click.command()
+@click.argument("dump", required=False, type=click.Path(path_type=Path))
+@WEEK
+@DATA
+@PLAN
+@click.option("--top", type=click.IntRange(min=1), help="How long the list is (default: the plan's).")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes (default: one for small dumps, else one per processor).")
+@click.option("--dry-run", is_flag=True, help="Do everything but write.")
+@click.option("--strict", is_flag=True, help="Refuse (exit 12) a record that cannot be taken, or figures unlike the last weeks'.")
+@click.option("--rebuild", is_flag=True, help="Make later weeks again that this dump has made stale.")
+@click.option("--keep", type=click.IntRange(min=1), help="Remove all but the newest KEEP runs; never this or last week's list.")
+@click.option("--log", envvar="SHORTLIST_LOG", metavar="FILE", help="Append JSON lines about the run (- is stderr).")
+@click.option("--quiet", is_flag=True, help="Nothing on stderr but refusals.")
+@click.option("--sample-if-empty", is_flag=True, hidden=True)
+@LANG
+@JSON
+def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | None, **asked: Any) -> None:
+    """Turn one week's dump into a list.
+
+    DUMP is a folder or a file; without it the newest complete folder of dumps/ is taken.
+
+    \b
+    Example: shortlist run data/dumps/2026-W47 --top 30
+    """
+    from pipeline.attend import Voices, Wishes, attended_run
+
+    def speak_as_planned() -> None:
+        # Not before the lock is held: reading a plan loads the libraries.
+        from pipeline.look import plan_language
+
+        follow(plan_language(asked["plan"]))
+
+    def say(line: str) -> None:
+        if not quiet and is_watched():
+            answer(words().found(line), "stderr")
+
+    def watch(work: Work) -> AbstractContextManager[object]:
+        from pipeline.progress import Bar
+
+        return Bar(screen(), work, words())
+
+    def warn(line: str) -> None:
+        if not quiet:
+            answer(words()("warning: {text}", text=words().found(line)), "stderr")
+
+    def tell(outcome: Outcome) -> None:
+        speak_as_planned()
+        _answer_run(outcome, quiet, as_json, asked["dry_run"])
+
+    try:
+        has_bar = is_watched() and not quiet and not as_json
+        asked |= {"lang": asked_language(), "watch": watch if has_bar else None}
+        attended_run(asked, Wishes(rebuild, keep, log), Voices(say, warn, tell))
+    except Refusal as refusal:
+        if not isinstance(refusal, Locked):
+            speak_as_planned()
+        raise
+
+
+def _answer_run(outcome: Outcome, quiet: bool, as_json: bool, dry_run: bool) -> None:
+    from pipeline.publish.summary import next_steps, stale_lines, summary_line
+
+    result = outcome.result
+    if as_json:
+        shown = str(result.folder) if result.folder else None
+        weeks = {"rebuilt": outcome.rebuilt, "stale": dict(outcome.stale), "pruned": outcome.pruned}
+        answer_json({**result.manifest, "folder": shown, "is_new": result.is_new, **weeks})
+        return
+    steps = next_steps(result.manifest, result.is_new, dry_run, words())
+    if not quiet:
+        told = stale_lines(outcome.rebuilt, outcome.stale, outcome.pruned, words())
+        for line in [*steps.before, *told]:
+            answer(line, "stderr")
+    answer(summary_line(result.manifest, result.is_new, words()))
+    if not quiet:
+        answer(steps.after, "stderr")

@@ -1,0 +1,95 @@
+"""Commands for whoever keeps it running: runs that stand, a look over the machine, schedules."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli.options import DATA, JSON, PLAN, WEEK
+from pipeline.cli.speaking import answer, answer_json
+
+
+@click.command()
+@WEEK
+@DATA
+@JSON
+def history(week: str | None, data: Path, as_json: bool) -> None:
+    """Every run that stands in the data folder, and which one is in force in each week.
+
+    \b
+    Example: shortlist history --week 2026-W47
+    """
+    from pipeline.weeks import history_lines, history_of
+
+    entries = history_of(data, week)
+    if as_json:
+        answer_json({"runs": entries})
+    else:
+        answer(history_lines(entries))
+
+
+@click.command()
+@click.argument("week")
+@click.argument("run")
+@DATA
+def rollback(week: str, run: str, data: Path) -> None:
+    """Make an earlier RUN of a WEEK its list in force; `shortlist history` names them.
+
+    \b
+    Example: shortlist rollback 2026-W47 3f8c02
+    """
+    from pipeline.weeks import roll_back
+
+    answer(roll_back(data, week, run))
+
+
+@click.command()
+@DATA
+@PLAN
+@JSON
+def doctor(data: Path, plan: Path | None, as_json: bool) -> None:
+    """Look over everything that a run needs; each line says what to do. Leaves with the code that a run would leave with now.
+
+    \b
+    Example: shortlist doctor
+    """
+    from pipeline.doctor import doctor_lines, examine
+
+    findings = examine(data, plan)
+    if as_json:
+        answer_json({"findings": [vars(finding) for finding in findings]})
+    else:
+        answer(doctor_lines(findings))
+    sys.exit(next((finding.exit_code for finding in findings if finding.exit_code), 0))
+
+
+@click.group()
+def schedule() -> None:
+    """Weekly runs with nobody watching."""
+
+
+@schedule.command("print")
+@click.option("--cron", "kind", flag_value="cron", help="A line for `crontab -e`.")
+@click.option("--systemd", "kind", flag_value="systemd", help="A service and a timer.")
+@DATA
+@PLAN
+@click.option("--day", type=click.Choice(("mon", "tue", "wed", "thu", "fri", "sat", "sun")), default="mon", show_default=True)
+@click.option("--at", default="06:30", show_default=True, help="Hour and minute.")
+@click.option("--zone", help="Time zone of that hour, such as Asia/Shanghai (default: this machine's).")
+@click.option("--memory", default="75%", show_default=True, help="Memory that a run may use (systemd).")
+def schedule_print(kind: str | None, data: Path, plan: Path | None, **when: Any) -> None:
+    """Print what a scheduler is to be told; nothing is installed.
+
+    \b
+    Example: shortlist schedule print --cron --day mon --at 06:30 --zone Asia/Shanghai
+    """
+    from pipeline.doctor import scheduled
+    from pipeline.schedule import cron_lines, systemd_lines
+
+    if kind is None:
+        raise click.UsageError("say which scheduler: --cron or --systemd")
+    told = scheduled(data, plan, **when)
+    answer(cron_lines(told) if kind == "cron" else systemd_lines(told))
