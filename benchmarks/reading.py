@@ -25,7 +25,7 @@ from pyarrow import csv as pa_csv
 
 from pipeline.config import load_plan
 from pipeline.ingest.dump import DumpFile
-from pipeline.tasks import ReadTask, read_context, read_task, sources
+from pipeline.read_task import ReadTask, read_context, read_task, sources
 
 THREADS = 2
 _BUCKET_BYTES = 16 << 20

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import store
+from pipeline.decide_task import DecideAnswer
 from pipeline.errors import DumpError, SetAsideError
 from pipeline.ingest.dump import DumpFile, ReadContext, raw_records
 from pipeline.ingest.files import unreadable
@@ -18,8 +19,8 @@ from pipeline.ingest.sources import Source
 from pipeline.inputs import Inputs
 from pipeline.plan import Plan
 from pipeline.publish.manifest import file_entry, set_aside_share
+from pipeline.read_task import ReadAnswer, read_context, sources
 from pipeline.tables import SET_ASIDE, UNMATCHED_OFFERS, schema
-from pipeline.tasks import DecideAnswer, ReadAnswer, read_context, sources
 
 
 def ledger(reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], repeats: Counter[str], limit: float) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from pipeline.ingest.dump import describe, list_dump, read_file
 from pipeline.messages import ENGLISH, Words
 from pipeline.plan import Plan
 from pipeline.publish.manifest import file_entry
-from pipeline.tasks import read_context, sources
+from pipeline.read_task import read_context, sources
 
 _SAMPLES = 3
 _NAMES = 8  # headers named in a line

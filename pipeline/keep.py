@@ -13,14 +13,16 @@ import pyarrow as pa
 from pipeline import store
 from pipeline.calendar import sunday_of
 from pipeline.config import load_configs
+from pipeline.decide_task import DecideAnswer
 from pipeline.frames import to_frame
 from pipeline.price_rows import PriceRows
+from pipeline.read_task import ReadAnswer
+from pipeline.spills import spilled
 from pipeline.stages.kept_records import counted
 from pipeline.store_history import KeptWeeks, merge_ids, read_ids, write_ids
 from pipeline.store_merge import merge_loose
 from pipeline.store_tables import RunSink, SpillFile, group_count
 from pipeline.tables import DELIVERIES, schema
-from pipeline.tasks import DecideAnswer, ReadAnswer, spilled
 
 PARCELS = pa.field("parcels", pa.int64())
 _KEPT = ("price_history", "orders", "returns", "deliveries")

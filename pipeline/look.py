@@ -12,6 +12,7 @@ from pipeline import store
 from pipeline.calendar import checked_week
 from pipeline.config import CONFIGS, Configs, load_configs, load_plan
 from pipeline.customs import parse_imports
+from pipeline.decide_task import category_policy
 from pipeline.errors import NothingToDo, Refusal
 from pipeline.fees import parse_schedules
 from pipeline.fulfilment import parse_cards
@@ -29,7 +30,6 @@ from pipeline.stages.categories import compile_rules
 from pipeline.stages.category_trail import trail
 from pipeline.store_disk import replace_file
 from pipeline.tables import DUMP_TABLES
-from pipeline.tasks import category_policy
 
 
 def week_folder(data: Path, week: str | None) -> tuple[str, Path]:

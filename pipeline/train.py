@@ -19,6 +19,7 @@ import pyarrow as pa
 from pipeline import engine, store
 from pipeline.calendar import checked_week, day_number, sunday_of, week_of
 from pipeline.config import load_configs, load_plan
+from pipeline.decide_task import category_policy
 from pipeline.errors import DumpError, NothingToDo, UsageError
 from pipeline.frames import days, text, to_frame, whole
 from pipeline.ingest.files import list_dump
@@ -26,6 +27,8 @@ from pipeline.inputs import complete_dumps
 from pipeline.models import Trained, keep_model, packed
 from pipeline.plan import Plan
 from pipeline.plan_check import check_plan
+from pipeline.read_task import ReadTask, read_context, read_task
+from pipeline.spills import product_hash, spilled, spilled_history
 from pipeline.stages.candidates import one_row_per_product
 from pipeline.stages.categories import classify, compile_rules
 from pipeline.stages.orders import order_facts
@@ -35,7 +38,6 @@ from pipeline.stages.return_model import ReturnCounts, fit_returns
 from pipeline.stages.return_title_training import compare_titles, fit_with_titles
 from pipeline.stages.return_training import FOLDS, Later, held_out, training_lines, unseen_products
 from pipeline.stages.returns import configured_priors, counted_evidence
-from pipeline.tasks import ReadTask, category_policy, product_hash, read_context, read_task, spilled, spilled_history
 from pipeline.train_prices import sampled_history, train_prices
 from pipeline.week import with_ordered_products
 

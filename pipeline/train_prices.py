@@ -13,8 +13,8 @@ import pyarrow as pa
 from pipeline.frames import to_frame
 from pipeline.models import Trained, packed
 from pipeline.plan import Plan
+from pipeline.spills import product_hash
 from pipeline.stages.prices import learn_from_history
-from pipeline.tasks import product_hash
 
 KEY = ["marketplace", "product_id"]
 _HASH_BITS = 32

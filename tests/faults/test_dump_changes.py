@@ -103,12 +103,12 @@ def test_a_dump_that_changes_two_hundred_times(case, runner, journal, versions):
 
 
 def test_a_dump_that_grows_while_it_is_read_is_refused(case, tmp_path, monkeypatch):
-    from pipeline import run, tasks
+    from pipeline import read_task, run
     from pipeline.errors import DumpError
 
     dump = tmp_path / WEEK
     shutil.copytree(case.ready / "dumps" / WEEK, dump)
-    real = tasks.read_task
+    real = read_task.read_task
 
     def appending(task):
         with task.file.path.open("a") as handle:

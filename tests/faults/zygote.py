@@ -18,12 +18,12 @@ import traceback
 
 def main():
     import pipeline.weeks  # noqa: F401 - loads all that a run loads
-    from pipeline import cli, tasks
+    from pipeline import cli, read_task
     from pipeline.config import load_configs
     from pipeline.ingest import recognise
 
     load_configs()
-    for source in tasks.sources():
+    for source in read_task.sources():
         for rule in source.columns.values():
             for header in rule.headers:
                 recognise.fold(header)

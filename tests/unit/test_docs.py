@@ -16,8 +16,8 @@ from pipeline.cli import shortlist
 from pipeline.config import load_plan
 from pipeline.ingest.dump import DumpFile, read_file
 from pipeline.ingest.sources import ColumnRule, FileForm, HistoryRule, NonProduct, NonRecord, Recognise, Source, load_sources
+from pipeline.read_task import read_context
 from pipeline.stages import rules
-from pipeline.tasks import read_context
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

@@ -80,7 +80,7 @@ def test_a_file_is_counted_while_it_is_read(tmp_path, monkeypatch):
     from pipeline import engine
     from pipeline.config import load_plan
     from pipeline.ingest.files import list_dump
-    from pipeline.tasks import ReadTask, read_context, read_task
+    from pipeline.read_task import ReadTask, read_context, read_task
 
     path = tmp_path / "2026-W47" / "price_history.csv"
     path.parent.mkdir()
