@@ -17,7 +17,7 @@ from pipeline.ingest.labels import read_taxonomy
 from pipeline.stages.categories import CategoryPolicy, classify
 from pipeline.stages.category_model import MODEL_DEPARTMENTS
 from pipeline.stages.category_paths import PathReader
-from pipeline.stages.category_titles import TitleScanner
+from pipeline.stages.category_scan import TitleScanner
 from pipeline.stages.category_training import Labelled, branches, fit_categories, merge
 
 TREES = CONFIGS.parent / "tests" / "spec" / "foreign_trees.csv"
@@ -41,8 +41,8 @@ def main() -> None:
 
     def titles(rows: pd.DataFrame) -> Labelled:
         labels = tuple(OF_CLASS.get(name[0], "other") for name in rows["cls"])
-        caught = tuple(any(word.department != "goods" for word in scanner.scan(title).words) for title in rows["title"])
-        return Labelled(tuple(rows["title"]), labels, tuple(rows["source"]), (False,) * len(rows), caught)
+        texts = tuple(rows["title"])
+        return Labelled(texts, labels, tuple(rows["source"]), (False,) * len(rows), scanner.catches(texts))
 
     trees = pd.read_csv(TREES, sep="|", dtype=str, keep_default_na=False)
     trees = pd.DataFrame(

@@ -15,7 +15,7 @@ from pipeline.stages.categories import DEPARTMENTS, compile_rules
 from pipeline.stages.category_model import MODEL_DEPARTMENTS
 from pipeline.stages.category_paths import PathReader
 from pipeline.stages.category_rules import CategoryRules
-from pipeline.stages.category_titles import TitleScanner
+from pipeline.stages.category_scan import TitleScanner
 from pipeline.stages.category_training import Labelled, branches, fit_categories, merge
 
 LABELS = "category_labels.csv"
@@ -74,7 +74,7 @@ def _labels(path: Path, rules: CategoryRules) -> Labelled:
         labels=tuple(row["department"] if row["department"] in MODEL_DEPARTMENTS else "other" for row in rows),
         sources=tuple(row["source"] or path.name for row in rows),
         is_path=(False,) * len(rows),
-        is_caught=tuple(any(word.department != "goods" for word in scanner.scan(text).words) for text in texts),
+        is_caught=scanner.catches(texts),
     )
 
 

@@ -16,8 +16,9 @@ from pipeline.stages.category_decision import SEVERITY, CategoryPolicy, Opinion,
 from pipeline.stages.category_model import CategoryModel
 from pipeline.stages.category_opinions import opinions
 from pipeline.stages.category_paths import PathReader
-from pipeline.stages.category_rules import DEPARTMENTS, RETURN_CLASSES, CategoryRules, compile_rules
-from pipeline.stages.category_titles import NO_HITS, TitleHits, TitleScanner
+from pipeline.stages.category_rules import DEPARTMENTS, RESTRICTED, RETURN_CLASSES, CategoryRules, compile_rules
+from pipeline.stages.category_scan import TitleScanner
+from pipeline.stages.category_titles import TitleHits
 
 __all__ = ["COLUMNS", "DEPARTMENTS", "RETURN_CLASSES", "SEVERITY", "CategoryPolicy", "CategoryRules", "classify", "compile_rules"]
 
@@ -47,15 +48,12 @@ def _facts(column: pd.Series, read: Callable[[str | None], T]) -> tuple[Codes, l
     return np.array(places, dtype=np.int64)[codes], list(seen)  # code -1, a missing cell, takes the last
 
 
-def _hits(titles: pd.Series, scanner: TitleScanner) -> tuple[Codes, list[TitleHits]]:
-    """What each title gives away."""
-    seen: dict[TitleHits, int] = {NO_HITS: 0}
-    codes = np.zeros(len(titles), dtype=np.int64)
-    scan = scanner.scan
-    for row, title in enumerate(titles.astype(object)):
-        if isinstance(title, str) and (found := scan(title)) is not NO_HITS:
-            codes[row] = seen.setdefault(found, len(seen))
-    return codes, list(seen)
+def _without_goods(codes: Codes, findings: list[TitleHits], rows: np.ndarray) -> tuple[Codes, list[TitleHits]]:
+    """Findings without the harmless words and the brands in these rows: they only matter where a category is restricted."""
+    seen = {found: place for place, found in enumerate(findings)}
+    bare = (TitleHits(tuple(word for word in found.words if word.department != "goods")) for found in findings)
+    places = np.array([seen.setdefault(found, len(seen)) for found in bare], dtype=np.int64)
+    return np.where(rows, places[codes], codes), list(seen)
 
 
 def _texts(values: Iterable[str], places: Codes) -> pd.api.extensions.ExtensionArray:
@@ -97,13 +95,13 @@ def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPol
     path_codes, paths = _facts(candidates["category_path"], PathReader(rules).read)
     brand_codes, cells = _facts(candidates["brand"], book.state)
     scanner = TitleScanner(rules.lexicon, book)
-    hit_codes, findings = _hits(candidates["title"], scanner)
+    hit_codes, findings = scanner.scan(candidates["title"].astype(object).tolist())
     told: list[Opinion | None] = [None]
     opinion_codes = np.zeros(len(candidates), dtype=np.int64)
     if model is not None and policy.no_category == "review":
         asked = np.array([not path.is_known and path.department == "unknown" for path in paths], dtype=bool)[path_codes]
         foreign = np.array([path.is_tree for path in paths], dtype=bool)[path_codes]
-        opinion_codes, told = opinions(candidates, asked, foreign, scanner.rest, model)
+        opinion_codes, told = opinions(candidates, asked, foreign, scanner.rests, model)
 
     # An empty brand cell leaves the claim to the title: only there do brand and findings make one claim together.
     missing = np.array([state == "missing" for state, _, _ in cells])
@@ -114,6 +112,9 @@ def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPol
     worn = np.array([path.is_worn for path in paths], dtype=bool)
     toys = np.array([known is not None and known.kind == "toy" for _, _, known in owners], dtype=bool)
     counts = worn[path_codes] | toys[claim_codes] | (opinion_codes > 0)
+    if policy.licence_goods == "pass":
+        is_calm = np.array([path.department not in RESTRICTED and not path.is_worn for path in paths], dtype=bool)
+        hit_codes, findings = _without_goods(hit_codes, findings, is_calm[path_codes])
     deciding = np.where(counts, claim_codes, int(np.argmin(toys)) if len(toys) else 0)
     said, said_codes = _pairs(hit_codes, opinion_codes, len(told))
     cases, case_codes = _pairs(path_codes * max(len(owners), 1) + deciding, said_codes, len(said))

@@ -229,9 +229,9 @@ def _judge_brand(
 
 
 def _judge_title(path: PathFacts, hits: TitleHits, policy: CategoryPolicy) -> Iterable[Finding]:
-    where = f'category says "{path.segment or path.root}"' if path.root else "there is no category"
+    spoken = {word.department for word in hits.words}
     for department in (*RESTRICTED, "powered"):
-        if department == path.department or department in path.cancels:
+        if department not in spoken or department == path.department or department in path.cancels:
             continue
         found = [w for w in hits.words if w.department == department and (w.is_hard or department not in path.quiet)]
         counts_alone = any(w.is_hard or (w.is_plain and department in path.careless) for w in found)
@@ -241,6 +241,7 @@ def _judge_title(path: PathFacts, hits: TitleHits, policy: CategoryPolicy) -> It
         if len(found) >= 2 or counts_alone or not path.is_known:
             verdict = policy.powered if department == "powered" else policy.mismatch
             texts = ", ".join(word.text for word in found[:4])
+            where = f'category says "{path.segment or path.root}"' if path.root else "there is no category"
             yield Finding(verdict, f"{_said(verdict)}: {where}, but the title says {department} ({texts})", texts)
 
 

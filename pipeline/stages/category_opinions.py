@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,11 @@ from pipeline.stages.category_model import CategoryModel, Scored
 
 
 def opinions(
-    candidates: pd.DataFrame, asked: np.ndarray, has_path: np.ndarray, rest: Callable[[str], str], model: CategoryModel
+    candidates: pd.DataFrame,
+    asked: np.ndarray,
+    has_path: np.ndarray,
+    rests: Callable[[Sequence[str | None]], list[str]],
+    model: CategoryModel,
 ) -> tuple[np.ndarray, list[Opinion | None]]:
     """The model's opinion on n listings: each row's place in a list of unlike opinions, whose first is none.
 
@@ -22,7 +26,7 @@ def opinions(
         Reads `title` and `category_path`.
     asked, has_path : bool arrays, shape (n,)
         The rows to ask about, and whether their path is one of a foreign tree (else the title is read).
-    rest : title to what is left of it without the words of restricted lists
+    rests : titles to what is left of them without the words of restricted lists
         So that one more such word in a title never changes the model's opinion.
     model : CategoryModel
         Trained by `shortlist train --categories`.
@@ -35,9 +39,8 @@ def opinions(
         told = _graded(model.score([str(text) for text in texts]), "path", model.path_pass_below, model.reject_above)
         codes[by_path] = np.array([seen.setdefault(one, len(seen)) for one in told], dtype=np.int64)[places]
     if len(by_title):
-        titles = candidates["title"].iloc[by_title]
-        texts = [rest(title) if isinstance(title, str) else "" for title in titles.astype(object)]
-        told = _graded(model.score(texts), "title", model.title_pass_below, model.reject_above)
+        titles = candidates["title"].iloc[by_title].astype(object).tolist()
+        told = _graded(model.score(rests(titles)), "title", model.title_pass_below, model.reject_above)
         codes[by_title] = [seen.setdefault(one, len(seen)) for one in told]
     return codes, list(seen)
 

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass
 from html import unescape
 
-from pipeline.stages.category_rules import REMARKS, RESTRICTED, CategoryRules, Root, SegmentRule, root_key
-from pipeline.stages.phrases import singulars, words_of
+from pipeline.stages.category_rules import REMARKS, RESTRICTED, CategoryRules, Root, root_key
+from pipeline.stages.category_segments import NOTHING, Matches, SegmentMatcher
+from pipeline.stages.phrases import words_of
 
 # Only whole, short entities: a long run of digits is no character.
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
@@ -55,33 +56,14 @@ class PathFacts:
         return self.department == "apparel" or self.kind == WORN
 
 
-# Of one segment: department rules, traps, fee rules.
-_Matches = tuple[tuple[SegmentRule, ...], tuple[SegmentRule, ...], tuple[SegmentRule, ...]]
-_NOTHING: _Matches = ((), (), ())
-
-
 class PathReader:
     """Reads paths under one set of rules; every distinct segment is matched once."""
 
     def __init__(self, rules: CategoryRules) -> None:
         self._rules = rules
-        self._seen: dict[str, _Matches] = {}
+        self._matches = SegmentMatcher(rules)
         self._bare: dict[str, PathFacts] = {}
         self._roots: dict[str, Root | None] = {}
-        self._of_word: tuple[dict[str, frozenset[int]], ...] = ({}, {}, {})
-
-    def _match(self, segment: str) -> _Matches:
-        if segment not in self._seen:
-            rules, words = self._rules, words_of(segment)
-            phrase = singulars(words)
-            by_stem = self._of_word
-            found = (
-                rules.segments.match(words, phrase, by_stem[0]),
-                rules.traps.match(words, phrase, by_stem[1]),
-                rules.fees.match(words, phrase, by_stem[2]),
-            )
-            self._seen[segment] = found if any(found) else _NOTHING
-        return self._seen[segment]
 
     def _split_behind_root(self, text: str) -> list[str]:
         """The segments of a path whose separator is a slash, colon, comma or dash: told by the longest known root before one."""
@@ -105,9 +87,9 @@ class PathReader:
         if root and root.department == "mixed" and len(segments) > 1 and self._root(segments[1]):
             segments = segments[1:]
             root = self._root(segments[0])
-        matches = [self._match(s) for s in segments]
+        matches = [self._matches[s] for s in segments]
         # Most segments match nothing: then the root alone tells, except that computers are told by any word.
-        if root is None or root.department in ("electronics", "mixed") or any(m is not _NOTHING for m in matches[1:]):
+        if root is None or root.department in ("electronics", "mixed") or any(m is not NOTHING for m in matches[1:]):
             return self._read(segments, matches, root)
         if segments[0] not in self._bare:
             self._bare[segments[0]] = self._read(segments[:1], matches[:1], root)
@@ -117,7 +99,7 @@ class PathReader:
         """What each segment of a path matches, leaf first, in words."""
         lines = []
         for segment in reversed(_named(_SEPARATOR.split(path or ""))):
-            rules, traps, _ = self._match(segment)
+            rules, traps, _ = self._matches[segment]
             claims = list(dict.fromkeys(rule.kind or rule.department for rule in rules))
             cancels = sorted({department for trap in traps for department in trap.cancels})
             if claims or cancels:
@@ -130,7 +112,7 @@ class PathReader:
             self._roots[segment] = self._rules.roots.get(root_key(segment))
         return self._roots[segment]
 
-    def _read(self, segments: list[str], matches: list[_Matches], root: Root | None) -> PathFacts:
+    def _read(self, segments: list[str], matches: list[Matches], root: Root | None) -> PathFacts:
         is_mixed = root is None or root.department == "mixed"
         start = 0 if root is None else 1
         finder = _Finder(matches, "unknown" if is_mixed or root is None else root.key, start)
@@ -171,7 +153,7 @@ def _named(parts: list[str]) -> list[str]:
 class _Finder:
     """The matches of one path's segments, looked through from leaf to root."""
 
-    def __init__(self, matches: list[_Matches], root_key: str, start: int) -> None:
+    def __init__(self, matches: list[Matches], root_key: str, start: int) -> None:
         self._matches, self._root_key, self._start = matches, root_key, start
         # Per department: places with a trap, the last one that also reaches above it, the first one that also reaches below it.
         self._trapped: set[tuple[str, int]] = set()

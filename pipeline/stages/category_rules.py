@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from pipeline.errors import PlanError
 from pipeline.stages.brands import BrandBook, compile_brands
 from pipeline.stages.category_tables import Table
 from pipeline.stages.category_titles import Lexicon, compile_lexicon
-from pipeline.stages.phrases import PhraseIndex, phrase_of, words_of
+from pipeline.stages.phrases import phrase_of, words_of
 
 DEPARTMENTS = ("electronics", "apparel", "food", "powered", "animal_food", "luggage", "other", "unknown")
 RESTRICTED = ("food", "electronics", "apparel")
@@ -71,32 +71,14 @@ class SegmentRule:
 
 
 @dataclass(frozen=True)
-class SegmentMatcher:
-    """Finds the rules that match a segment."""
+class SegmentTable:
+    """The rules of one file, and what a segment holds that matches each: words in a row, a stem in a word or across words, or all of it."""
 
-    words: PhraseIndex[int]
+    words: tuple[tuple[tuple[str, ...], int], ...]
     stems: tuple[tuple[str, int], ...]
     stems_across: tuple[tuple[str, int], ...]
     exact: Mapping[tuple[str, ...], tuple[int, ...]]
     rules: tuple[SegmentRule, ...]
-
-    def match(self, words: Sequence[str], phrase: tuple[str, ...], of_word: dict[str, frozenset[int]]) -> tuple[SegmentRule, ...]:
-        """Rules that match one segment (its words, and their singulars), in the order of the file.
-
-        `of_word` keeps what a word matches by its stems: segments are many, their words are few.
-        """
-        found = {number for _, _, number in self.words.find(phrase)}
-        for word in words:
-            if word.isdigit():
-                continue
-            if word not in of_word:
-                of_word[word] = frozenset(number for stem, number in self.stems if stem in word)
-            found |= of_word[word]
-        if self.stems_across:
-            joined = " ".join(words)
-            found |= {number for stem, number in self.stems_across if stem in joined}
-        found.update(self.exact.get(phrase, ()))
-        return tuple(self.rules[number] for number in sorted(found)) if found else ()
 
 
 @dataclass(frozen=True)
@@ -106,9 +88,9 @@ class CategoryRules:
     digest: str
     roots: Mapping[tuple[str, ...], Root] = field(repr=False)
     prefixes: frozenset[tuple[str, ...]] = field(repr=False)
-    segments: SegmentMatcher = field(repr=False)
-    traps: SegmentMatcher = field(repr=False)
-    fees: SegmentMatcher = field(repr=False)
+    segments: SegmentTable = field(repr=False)
+    traps: SegmentTable = field(repr=False)
+    fees: SegmentTable = field(repr=False)
     lexicon: Lexicon = field(repr=False)
     brands: BrandBook = field(repr=False)
 
@@ -159,9 +141,9 @@ def compile_rules(tables: Mapping[str, Mapping[str, Any]]) -> CategoryRules:
         digest=hashlib.sha256(json.dumps(tables, sort_keys=True, ensure_ascii=False).encode()).hexdigest(),
         roots=roots,
         prefixes=prefixes,
-        segments=_compile_matcher(top["segments"], "segment", ("department", "kind", "under", "not_under"), segment_rule),
-        traps=_compile_matcher(top["traps"], "trap", ("cancels", "reach", "not_under"), trap_rule),
-        fees=_compile_matcher(top["fees"], "fee", ("category", "under", "departments"), fee_rule, ("categories",)),
+        segments=_compile_table(top["segments"], "segment", ("department", "kind", "under", "not_under"), segment_rule),
+        traps=_compile_table(top["traps"], "trap", ("cancels", "reach", "not_under"), trap_rule),
+        fees=_compile_table(top["fees"], "fee", ("category", "under", "departments"), fee_rule, ("categories",)),
         lexicon=compile_lexicon(top["title_words"]),
         brands=compile_brands(top["brand_tokens"], top["brands"]),
     )
@@ -201,9 +183,9 @@ def _compile_roots(top: Table, fee_categories: frozenset[str]) -> tuple[dict[tup
     return roots, frozenset(map(root_key, prefixes.texts("names")))
 
 
-def _compile_matcher(
+def _compile_table(
     top: Table, name: str, keys: tuple[str, ...], make: Callable[[Table], SegmentRule], others: tuple[str, ...] = ()
-) -> SegmentMatcher:
+) -> SegmentTable:
     top.check([name, *others])
     words: list[tuple[tuple[str, ...], int]] = []
     stems: list[tuple[str, int]] = []
@@ -218,7 +200,7 @@ def _compile_matcher(
             exact[phrase_of(text)] = (*exact.get(phrase_of(text), ()), number)
     inside = tuple((stem, number) for stem, number in stems if " " not in stem)
     across = tuple((stem, number) for stem, number in stems if " " in stem)
-    return SegmentMatcher(PhraseIndex(words), inside, across, exact, tuple(rules))
+    return SegmentTable(tuple(words), inside, across, exact, tuple(rules))
 
 
 def root_key(name: str) -> tuple[str, ...]:

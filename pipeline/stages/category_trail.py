@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.stages.categories import CategoryPolicy, CategoryRules
 from pipeline.stages.category_decision import SEVERITY, Terms, brand_of, findings_on
 from pipeline.stages.category_paths import PathReader
-from pipeline.stages.category_titles import TitleScanner
+from pipeline.stages.category_scan import TitleScanner
 
 
 def trail(cells: tuple[str | None, str | None, str | None], rules: CategoryRules, policy: CategoryPolicy) -> list[str]:
@@ -17,7 +17,9 @@ def trail(cells: tuple[str | None, str | None, str | None], rules: CategoryRules
     book = rules.brands.with_names(policy.known_brands)
     terms = Terms(policy, frozenset(book.column[k].key if k in book.column else k for k in map(book.key, policy.authorised_brands)))
     reader, scanner = PathReader(rules), TitleScanner(rules.lexicon, book)
-    facts, hits = reader.read(path), scanner.scan(title or "")
+    facts = reader.read(path)
+    places, found_of = scanner.scan([title])
+    hits = found_of[places[0]]
     claim = brand_of(book.state(brand), hits)
     lines = [f'path: root "{facts.root}" is {facts.root_key or "not known"}' if facts.root else "path: none"]
     lines += [f"path: {line}" for line in reader.matches(path)]
