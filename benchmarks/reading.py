@@ -1,6 +1,6 @@
 """A clean candidates file of many rows: bare `pyarrow.csv` into typed columns against a whole read, in turn, each as a process.
 
-python -m benchmarks.reading [--rows 1000000] [--rounds 5]
+python -m benchmarks.reading [--rows 1000000] [--rounds 5] [--folder FOLDER, in which the files are made once and kept]
 
 *bare* parses the bytes into typed columns in memory and checks nothing; *read* finds the source, checks every line and cell, and writes
 typed Parquet spills by bucket, as a run does; *quote* is *read* with one stray quote in the middle of the file. All have two threads.
@@ -9,9 +9,10 @@ typed Parquet spills by bucket, as a run does; *quote* is *read* with one stray 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import csv
 import json
-import resource
+import mmap
 import statistics
 import subprocess
 import sys
@@ -69,6 +70,15 @@ def write_candidates(path: Path, rows: int) -> None:
             count = min(50_000, rows - start)
             columns = [_column(name, start, count, rng) for name in TYPES]
             writer.writerows(zip(*columns, strict=True))
+
+
+def write_quoted(clean: Path, quote: Path) -> None:
+    """The same file with one stray quote in the middle."""
+    with clean.open("rb") as source, mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ) as content, quote.open("wb") as target:
+        middle = content.find(b",USD,", len(content) // 2) + 1
+        for piece in (memoryview(content)[:middle], b'"', memoryview(content)[middle:]):
+            target.write(piece)
+            del piece
 
 
 def _column(name: str, start: int, count: int, rng: np.random.Generator) -> list[object]:
@@ -135,7 +145,8 @@ def _one(what: str, path: Path) -> None:
     work = _bare if what == "bare" else _read
     start, cpu = time.perf_counter(), time.process_time()
     work(path)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Not `ru_maxrss`: that one remembers the process that started this one.
+    peak = int(Path("/proc/self/status").read_text(encoding="ascii").split("VmHWM:")[1].split()[0]) / 1024
     print(json.dumps({"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu, "peak_mb": peak}))
 
 
@@ -144,19 +155,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--folder", type=Path)
     parser.add_argument("--one", nargs=2, metavar=("WHAT", "FILE"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.one:
         _one(asked.one[0], Path(asked.one[1]))
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with contextlib.nullcontext(asked.folder) if asked.folder else tempfile.TemporaryDirectory() as folder:
         clean, quote = Path(folder) / "clean.csv", Path(folder) / "quote.csv"
-        write_candidates(clean, asked.rows)
-        content = clean.read_bytes()
-        middle = content.index(b",USD,", len(content) // 2)
-        quote.write_bytes(content[: middle + 1] + b'"' + content[middle + 1 :])
-        print(f"{asked.rows:,} rows, {len(TYPES)} columns, {len(content) / 1e6:,.0f} MB; {asked.rounds} rounds")
-        del content
+        if not clean.exists():
+            write_candidates(clean, asked.rows)
+        if not quote.exists():
+            write_quoted(clean, quote)
+        size = clean.stat().st_size
+        print(f"{asked.rows:,} rows, {len(TYPES)} columns, {size / 1e6:,.0f} MB; {asked.rounds} rounds", flush=True)
         found: dict[str, list[dict[str, float]]] = {"bare": [], "read": [], "quote": []}
         for _ in range(asked.rounds):
             for what, runs in found.items():

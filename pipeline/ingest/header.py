@@ -66,6 +66,11 @@ class _First:
     preamble: int = 0
     before: tuple[str, ...] = ()
 
+    @property
+    def is_stray(self) -> bool:
+        """Whether one of its quotes is never closed: it stands there by mistake."""
+        return self.text.count('"') % 2 == 1
+
 
 def read_text_header(file: DumpFile, sources: Sequence[Source], context: ReadContext) -> Header:
     """Open a file of text as far as its header.
@@ -81,7 +86,8 @@ def read_text_header(file: DumpFile, sources: Sequence[Source], context: ReadCon
     match, first, separator = _recognised(file, opening, sources, context)
     encoding = _encoding(file, opening, match.source, first, context)
     skip = len(opening.mark) + first.size
-    return Header(match, opening, encoding, separator, skip, first.lines, first.blank, first.is_whole, first.preamble)
+    notes = ("a quote in its header is never closed; the header was read without it",) if first.is_stray else ()
+    return Header(match, opening, encoding, separator, skip, first.lines, first.blank, first.is_whole, first.preamble, notes=notes)
 
 
 def _recognised(file: DumpFile, opening: Opening, sources: Sequence[Source], context: ReadContext) -> tuple[Match, _First, str]:
@@ -101,6 +107,8 @@ def _recognised(file: DumpFile, opening: Opening, sources: Sequence[Source], con
             try:
                 found[separator] = recognise(_names(first.text, separator), able, file.name)
             except DumpError as error:
+                if first.is_stray:
+                    raise DumpError(f"{file.name}: a quote in its header is never closed; send the file again") from None
                 first_error = _better(first_error, error, first.text, separator)
         if len({match.header for match in found.values()}) > 1:
             told = " and ".join(repr(separator) for separator in found)
@@ -187,20 +195,22 @@ def _first(file: DumpFile, opening: Opening, codec: str, after: _First | None = 
         if end < 0 or line.strip(b"\r \t\0"):
             break
         begin, blank = end + step, blank + 1
-    stop, lines = begin, 0
+    stops = [begin]
     for _ in range(JOINED_LINES):
-        end = _find(head, newline, stop, step)
-        stop, lines = (end + step if end >= 0 else len(head)), lines + 1
+        end = _find(head, newline, stops[-1], step)
+        stops.append(end + step if end >= 0 else len(head))
         try:
-            text = head[begin:stop].decode(codec)
+            text = head[begin : stops[-1]].decode(codec)
         except UnicodeError:
             return None
         if end < 0 or text.count('"') % 2 == 0:
             break
     if end < 0 and len(head) >= _HEAD_BYTES - len(codecs.BOM_UTF8):
         raise DumpError(f"{file.name}: no line end in its first megabyte; is this a text file with one record a line?")
-    if text.count('"') % 2:
-        raise DumpError(f"{file.name}: a quote in its header is never closed; send the file again")
+    if text.count('"') % 2:  # a stray one: then the header is its first line
+        stops, end = stops[:2], _find(head, newline, begin, step)
+        text = head[begin : stops[-1]].decode(codec)
+    stop, lines = stops[-1], len(stops) - 1
     bare = text.rstrip("\r\n")
     preamble, before = (after.preamble + after.lines, (*after.before, after.text)) if after else (0, ())
     return _First(bare, text[len(bare) :], codec, stop, lines, blank, end >= 0, preamble, before)
@@ -214,6 +224,8 @@ def _find(head: bytes, newline: bytes, begin: int, step: int) -> int:
 
 
 def _names(text: str, separator: str) -> list[str]:
+    if text.count('"') % 2:
+        text = text.replace('"', "")
     try:
         return next(csv.reader([text.replace("\n", " ").replace("\0", " ")], delimiter=separator), [])
     except csv.Error:  # a name of more than 128 kB
