@@ -17,7 +17,7 @@ from pipeline.calendar import checked_week, week_of
 from pipeline.config import ROOT, code_digest
 from pipeline.errors import DumpError, NothingToDo, UsageError
 from pipeline.ingest.files import UNFINISHED, DumpFile, list_dump, unreadable
-from pipeline.ingest.sidecars import check_sum
+from pipeline.ingest.sidecars import DONE, check_sum
 from pipeline.plan import Plan, digest_of
 from pipeline.store_history import Known
 
@@ -81,9 +81,11 @@ def find_dump(data: store.DataFolder, dump: Path | None, week: str | None, sampl
             if sample_if_empty and _is_empty(data) and (SAMPLE / asked).is_dir():
                 return SAMPLE / asked, asked, True
             raise NothingToDo(f"{data.dumps} holds no complete dump of {asked}; put one there, or name a folder")
+        _refuse_unmarked(found, asked)
         return found[asked], asked, False
     if found:
         newest = max(found)
+        _refuse_unmarked(found, newest)
         return found[newest], newest, False
     if sample_if_empty and _is_empty(data):
         samples = complete_dumps(SAMPLE)
@@ -107,6 +109,16 @@ def complete_dumps(folder: Path) -> dict[str, Path]:
         if names and not any(name.lower().endswith(UNFINISHED) for name in names):
             found[week] = path
     return found
+
+
+def _refuse_unmarked(found: Mapping[str, Path], week: str) -> None:
+    """A sender who marked the dump before this one as whole has not finished this one until it is marked, too."""
+    before = max((earlier for earlier in found if earlier < week), default=None)
+    if before is not None and (found[before] / DONE).exists() and not (found[week] / DONE).exists():
+        there = found[week]
+        raise NothingToDo(
+            f"{there} holds no {DONE} yet, as {before} does; wait for the upload to finish, or name the folder: shortlist run {there}"
+        )
 
 
 def _is_empty(data: store.DataFolder) -> bool:

@@ -13,6 +13,7 @@ from pipeline.errors import DumpError
 SUMS = "sha256sums"
 MANIFEST = "manifest.csv"
 ENDING = ".sha256"
+DONE = "_SUCCESS"  # a file that a sender puts into a folder when all others are there
 # A manifest of a million files; more is no manifest.
 _LONGEST = 128 << 20
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
@@ -36,7 +37,7 @@ NOTHING = Promise()
 def is_beside(name: str) -> bool:
     """Whether a file lies beside the data by its name: hidden, `_SUCCESS`, `*.md`, README, a checksum."""
     low = name.rsplit("/", 1)[-1].lower()
-    return low.startswith(".") or low in {"_success", SUMS, MANIFEST} or low.endswith((ENDING, ".md")) or low.split(".")[0] == "readme"
+    return low.startswith(".") or low in {DONE.lower(), SUMS, MANIFEST} or low.endswith((ENDING, ".md")) or low.split(".")[0] == "readme"
 
 
 def is_sidecar(path: Path) -> bool:

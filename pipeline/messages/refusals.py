@@ -79,6 +79,7 @@ REFUSALS: dict[str, str] = {
     "the list of {0} was made by an earlier version, without a report; run the week again": "{0} 的名单由旧版本生成，没有报告；请重新运行该周",
     "{0} does not say which week it is of; add --on, for example --on 2026-11-22": "{0} 没有说明是哪一周；请加 --on，例如 --on 2026-11-22",
     "{0} exists and is not empty; name a new folder": "{0} 已存在且不为空；请换一个新文件夹",
+    "{0} holds no {1} yet, as {2} does; wait for the upload to finish, or name the folder: shortlist run {3}": "{0} 里还没有 {1}（{2} 有）；请等上传完成，或指定文件夹：shortlist run {3}",
     "{0} holds no complete dump of {1}; put one there, or name a folder": "{0} 里没有 {1} 的完整数据；请放进去，或指定文件夹",
     "{0} holds no list yet; run `shortlist run` first": "{0} 里还没有名单；请先运行 `shortlist run`",
     "{0} is no candidate of {1}; `shortlist rejects` tells what was set aside": "{0} 不是 {1} 的候选；`shortlist rejects` 会说明搁置了什么",

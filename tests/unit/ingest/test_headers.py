@@ -14,7 +14,10 @@ ROWS = 'A,"Lamp, large",24.99,USD\nB,"Hook 2"" wide",5.00,USD\n'
 def test_one_stray_quote_anywhere_in_the_header_loses_no_row(read, place):
     head = ",".join(NAMES)
     got = read(f'{head[:place]}"{head[place:]}\n{ROWS}')
-    assert [(row["product_id"], row["title"], row["price_cents"]) for row in got.rows] == [("A", "Lamp, large", 2499), ("B", 'Hook 2" wide', 500)]
+    assert [(row["product_id"], row["title"], row["price_cents"]) for row in got.rows] == [
+        ("A", "Lamp, large", 2499),
+        ("B", 'Hook 2" wide', 500),
+    ]
     assert (got.aside, got.report.header) == ([], 1)
     assert got.report.warnings == ["a quote in its header is never closed; the header was read without it"]
 
