@@ -90,7 +90,7 @@ class FileReading:
         if not self.header.is_whole and self.source.file.final_line_end == "required":
             raise self.cut_off()
         if self.source.one_currency and "marketplace" not in self.match.columns:
-            self.converter.file_currency = self._named_currency()
+            self.converter.currencies.file_currency = self._named_currency()
         self.report.lines = self.header.before_records
         reader = self.reader()
         for part in self._parts(self._learning(reader.blocks())):
