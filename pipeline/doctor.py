@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import locale
 import os
-import pwd
 import shutil
 import subprocess
 import sys
@@ -20,9 +19,12 @@ from pipeline.calendar import sunday_of
 from pipeline.config import load_plan, read_lock
 from pipeline.errors import Locked, NothingToDo, NotWritten, PlanError, Refusal
 from pipeline.inputs import complete_dumps, manifests_in_force
+from pipeline.machine import user_here, zone_here
+from pipeline.messages import ENGLISH, Words
 from pipeline.notify import load_settings
 from pipeline.plan_check import check_plan
-from pipeline.schedule import Schedule
+from pipeline.publish.figures import padded
+from pipeline.schedule import cron_word
 
 OK, HINT, BAD = "ok", "hint", "bad"
 # Spills, the kept history and the run's files; measured on the invented market they take less than the dump once.
@@ -40,158 +42,173 @@ class Finding:
     exit_code: int = 0
 
 
-def examine(data: Path, plan: Path | None) -> list[Finding]:
+def examine(data: Path, plan: Path | None, say: Words = ENGLISH) -> list[Finding]:
     """Look at everything once; what raises is itself a finding."""
     looks: Sequence[Callable[[], Iterator[Finding]]] = (
-        _python, _packages, lambda: _plan(plan), lambda: _rights(data), lambda: _dump(data), lambda: _space(data), lambda: _lock(data),
-        lambda: _last_run(data), _place, lambda: _schedule(data), lambda: _notifier(data),
+        lambda: _python(say), lambda: _packages(say), lambda: _plan(plan, say), lambda: _rights(data, say),
+        lambda: _dump(data, say), lambda: _space(data, say), lambda: _lock(data, say), lambda: _last_run(data, say),
+        lambda: _place(say), lambda: _schedule(data, say), lambda: _notifier(data, say),
     )  # fmt: skip
     findings: list[Finding] = []
     for look in looks:
         try:
             findings += look()
         except OSError as error:
-            findings.append(Finding("disk", BAD, f"{error.filename}: {error.strerror}; make it readable", NotWritten.exit_code))
+            told = say("{file}: {problem}; make it readable", file=error.filename, problem=error.strerror)
+            findings.append(Finding("disk", BAD, told, NotWritten.exit_code))
     return findings
 
 
-def doctor_lines(findings: Sequence[Finding]) -> list[str]:
+def doctor_lines(findings: Sequence[Finding], say: Words = ENGLISH) -> list[str]:
     """For a terminal, a line each."""
-    return [f"{finding.state:<5} {finding.what:<10} {finding.text}" for finding in findings]
+    return [f"{padded(say(one.state), 5)} {padded(say(one.what), 11)} {one.text}" for one in findings]
 
 
-def _python() -> Iterator[Finding]:
-    yield Finding("python", OK, f"{'.'.join(map(str, sys.version_info[:3]))} in {sys.prefix}")
+def _python(say: Words) -> Iterator[Finding]:
+    number = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("python", OK, say("{version} in {folder}", version=number, folder=sys.prefix))
 
 
-def _packages() -> Iterator[Finding]:
+def _packages(say: Words) -> Iterator[Finding]:
     wanted = read_lock("run")
     other = []
     for name, number in wanted.items():
         try:
             here = version(name)
         except PackageNotFoundError:
-            other.append(f"{name} is missing")
+            other.append(say("{package} is missing", package=name))
             continue
         if here != number:
-            other.append(f"{name} is {here}, locked {number}")
+            other.append(say("{package} is {version}, locked {locked}", package=name, version=here, locked=number))
     if other:
-        yield Finding("packages", HINT, f"{', '.join(other)}; run `make setup`: other versions may give other bytes")
+        told = "{packages}; run `make setup`: other versions may give other bytes"
+        yield Finding("packages", HINT, say(told, packages=say.listed(other)))
     else:
-        yield Finding("packages", OK, f"{len(wanted)} packages as locked in requirements/run.txt")
+        yield Finding("packages", OK, say("{n} packages as locked in requirements/run.txt", n=len(wanted)))
 
 
-def _plan(path: Path | None) -> Iterator[Finding]:
+def _plan(path: Path | None, say: Words) -> Iterator[Finding]:
     try:
         plan = load_plan(path)
         check_plan(plan)
     except PlanError as error:
-        yield Finding("plan", BAD, str(error.args[0]), error.exit_code)
+        yield Finding("plan", BAD, say.found(str(error.args[0])), error.exit_code)
         return
-    yield Finding("plan", OK, f"{path or 'configs/shortlist.toml'}, {plan.digest()[:12]}, the best {plan.list.top} are listed")
+    told = "{file}, {digest}, the best {top} are listed"
+    yield Finding("plan", OK, say(told, file=path or "configs/shortlist.toml", digest=plan.digest()[:12], top=plan.list.top))
 
 
-def _rights(data: Path) -> Iterator[Finding]:
-    there = next(folder for folder in (data.absolute(), *data.absolute().parents) if folder.exists())
+def _rights(data: Path, say: Words) -> Iterator[Finding]:
+    there = _standing(data)
     if not there.is_dir():
-        yield Finding("rights", BAD, f"{there} is a file; name a folder with --data", NotWritten.exit_code)
+        yield Finding("rights", BAD, say("{folder} is a file; name a folder with --data", folder=there), NotWritten.exit_code)
     elif not os.access(there, os.R_OK | os.W_OK | os.X_OK):
-        user = pwd.getpwuid(os.getuid()).pw_name
-        yield Finding("rights", BAD, f"{there} cannot be written by {user}; give the right, or run as its owner", NotWritten.exit_code)
+        told = "{folder} cannot be written by {user}; give the right, or run as its owner"
+        yield Finding("rights", BAD, say(told, folder=there, user=user_here()), NotWritten.exit_code)
     elif there != data.absolute():
-        yield Finding("rights", HINT, f"{data} is not there yet; run `shortlist init --data {data}`")
+        yield Finding("rights", HINT, say("{folder} is not there yet; run `shortlist init --data {folder}`", folder=data))
     else:
-        yield Finding("rights", OK, f"{data} can be written")
+        yield Finding("rights", OK, say("{folder} can be written", folder=data))
 
 
-def _dump(data: Path) -> Iterator[Finding]:
+def _standing(data: Path) -> Path:
+    """The folder itself, or the nearest one above it that is there."""
+    return next(folder for folder in (data.absolute(), *data.absolute().parents) if folder.exists())
+
+
+def _dump(data: Path, say: Words) -> Iterator[Finding]:
     found = complete_dumps(data / "dumps")
     if not found:
-        yield Finding(
-            "dump", BAD, f"no complete dump in {data / 'dumps'}; put one there in a folder named by its week", NothingToDo.exit_code
-        )
+        told = "no complete dump in {folder}; put one there in a folder named by its week"
+        yield Finding("dump", BAD, say(told, folder=data / "dumps"), NothingToDo.exit_code)
         return
     week = max(found)
     days = (dt.datetime.now(dt.UTC).date() - sunday_of(week)).days
     size = _size(found[week])
-    told = f"{len(found)} dumps, the newest of {week}, {size / 1e6:,.1f} MB"
+    told = "{n} dumps, the newest of {week}, {megabytes:,.1f} MB"
+    newest = say(told, n=len(found), week=week, megabytes=size / 1e6)
     if days > _STALE_DAYS:
-        yield Finding("dump", HINT, f"{told}, its week ended {days} days ago; upload a newer one")
+        yield Finding("dump", HINT, say("{newest}, its week ended {days} days ago; upload a newer one", newest=newest, days=days))
     else:
-        yield Finding("dump", OK, told)
+        yield Finding("dump", OK, newest)
     open_ones = sorted(path.name for path in (data / "dumps").iterdir() if path.is_dir() and path not in found.values())
     if open_ones:
-        yield Finding("dump", HINT, f"passed over: {', '.join(open_ones[-3:])}: empty, unfinished, or not named by a week")
+        told = "passed over: {folders}: empty, unfinished, or not named by a week"
+        yield Finding("dump", HINT, say(told, folders=say.listed(open_ones[-3:])))
 
 
 def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _space(data: Path) -> Iterator[Finding]:
-    there = next(folder for folder in (data.absolute(), *data.absolute().parents) if folder.exists())
-    free = shutil.disk_usage(there).free
+def _space(data: Path, say: Words) -> Iterator[Finding]:
+    free = shutil.disk_usage(_standing(data)).free
     found = complete_dumps(data / "dumps")
     needed = _SPACE_FACTOR * _size(found[max(found)]) if found else 0
-    told = f"{free / 1e9:,.1f} GB free"
     if free < needed:
-        yield Finding(
-            "space", BAD, f"{told}, the newest dump may need {needed / 1e9:,.1f} GB; make room, or run with --keep 8", NotWritten.exit_code
-        )
+        told = "{free:,.1f} GB free, the newest dump may need {needed:,.1f} GB; make room, or run with --keep 8"
+        yield Finding("space", BAD, say(told, free=free / 1e9, needed=needed / 1e9), NotWritten.exit_code)
     else:
-        yield Finding("space", OK, told)
+        yield Finding("space", OK, say("{free:,.1f} GB free", free=free / 1e9))
 
 
-def _lock(data: Path) -> Iterator[Finding]:
+def _lock(data: Path, say: Words) -> Iterator[Finding]:
     who = lock.holder(data)
     if who is None:
-        yield Finding("lock", OK, "free")
+        yield Finding("lock", OK, say("free"))
     else:
-        yield Finding("lock", HINT, f"a run is at work ({who}); wait until it ends", Locked.exit_code)
+        yield Finding("lock", HINT, say("a run is at work ({who}); wait until it ends", who=say.found(who)), Locked.exit_code)
 
 
-def _last_run(data: Path) -> Iterator[Finding]:
+def _last_run(data: Path, say: Words) -> Iterator[Finding]:
     held = store.DataFolder(data)
     manifests = {week: manifest for week, manifest in manifests_in_force(held).items() if not manifest["sample"]}
     if not manifests:
-        yield Finding("last run", HINT, "none yet; run `shortlist run`")
+        yield Finding("last run", HINT, say("none yet; run `shortlist run`"))
         return
     week, manifest = max(manifests.items())
     folder = held.current(week)
     made = dt.datetime.fromtimestamp((folder / "run.json").stat().st_mtime, dt.UTC) if folder is not None else None
-    told = f"{week} with {manifest['verdicts']['shortlisted']:,} products" + (f", made {made:%Y-%m-%d %H:%M} UTC" if made else "")
+    told = "{week} with {n:,} products, made {made} UTC"
+    last = say(told, week=week, n=manifest["verdicts"]["shortlisted"], made=f"{made:%Y-%m-%d %H:%M}" if made else "?")
     dumps = complete_dumps(held.dumps)
+    doubts = len(manifest.get("doubts") or ())
     if dumps and max(dumps) > week:
-        yield Finding("last run", HINT, f"{told}; a newer dump waits: run `shortlist run`")
-    elif manifest.get("doubts"):
-        yield Finding("last run", HINT, f"{told}; {len(manifest['doubts'])} figures unlike the weeks before: read its warnings in run.json")
+        yield Finding("last run", HINT, say("{last}; a newer dump waits: run `shortlist run`", last=last))
+    elif doubts:
+        told = "{last}; {n} figures unlike the weeks before: read its warnings in run.json"
+        yield Finding("last run", HINT, say(told, last=last, n=doubts))
     else:
-        yield Finding("last run", OK, told)
+        yield Finding("last run", OK, last)
 
 
-def _place() -> Iterator[Finding]:
+def _place(say: Words) -> Iterator[Finding]:
     encoding = locale.getpreferredencoding(False)
-    state = OK if encoding.lower().replace("-", "") == "utf8" or sys.flags.utf8_mode else HINT
-    cure = "" if state == OK else "; set PYTHONUTF8=1, so that titles in other scripts can be shown"
-    yield Finding("locale", state, f"texts are shown as {encoding}{cure}")
-    yield Finding("time zone", OK, f"{zone_here()}; a run never asks the clock, only a schedule does")
+    if encoding.lower().replace("-", "") == "utf8" or sys.flags.utf8_mode:
+        yield Finding("locale", OK, say("texts are shown as {encoding}", encoding=encoding))
+    else:
+        told = "texts are shown as {encoding}; set PYTHONUTF8=1, so that titles in other scripts can be shown"
+        yield Finding("locale", HINT, say(told, encoding=encoding))
+    yield Finding("time zone", OK, say("{zone}; a run never asks the clock, only a schedule does", zone=zone_here()))
 
 
-def _schedule(data: Path) -> Iterator[Finding]:
-    told = [f"crontab of {pwd.getpwuid(os.getuid()).pw_name}"] if _is_in_crontab(data) else []
+def _schedule(data: Path, say: Words) -> Iterator[Finding]:
+    found = [say("crontab of {user}", user=user_here())] if _is_in_crontab(data) else []
     states = [_systemctl(word, "shortlist.timer") for word in ("is-enabled", "is-active")]
     if states == ["enabled", "active"]:
-        told.append("systemd's shortlist.timer")
-    if told:
-        yield Finding("schedule", OK, " and ".join(told))
+        found.append(say("systemd's shortlist.timer"))
+    if found:
+        yield Finding("schedule", OK, say.listed(found))
     elif "enabled" in states or "disabled" in states:
-        yield Finding("schedule", HINT, "shortlist.timer is there but not at work; run `systemctl enable --now shortlist.timer`")
+        told = "shortlist.timer is there but not at work; run `systemctl enable --now shortlist.timer`"
+        yield Finding("schedule", HINT, say(told))
     else:
-        yield Finding("schedule", HINT, "none; see `shortlist schedule print --systemd` or `--cron`")
+        yield Finding("schedule", HINT, say("none; see `shortlist schedule print --systemd` or `--cron`"))
 
 
 def _is_in_crontab(data: Path) -> bool:
-    return any("shortlist" in line and str(data) in line and not line.startswith("#") for line in _output(["crontab", "-l"]).splitlines())
+    lines = [line for line in _output(["crontab", "-l"]).splitlines() if "shortlist" in line and not line.startswith("#")]
+    return any(place in line for line in lines for place in (str(data.absolute()), cron_word(str(data.absolute()))))
 
 
 def _systemctl(word: str, unit: str) -> str:
@@ -210,42 +227,18 @@ def _output(words: list[str]) -> str:
     return done.stdout
 
 
-def _notifier(data: Path) -> Iterator[Finding]:
+def _notifier(data: Path, say: Words) -> Iterator[Finding]:
     try:
         settings = load_settings(data, os.environ)
     except Refusal as error:
-        yield Finding("notifier", BAD, f"{error.args[0]}; until then nobody is told")
+        yield Finding("notifier", BAD, say("{problem}; until then nobody is told", problem=say.found(str(error.args[0]))))
         return
     if settings.urls and find_spec("apprise") is None:
-        yield Finding("notifier", BAD, "apprise is not installed; run `.venv/bin/python -m pip install 'apprise>=1.9,<2'`")
+        told = "apprise is not installed; run `.venv/bin/python -m pip install 'apprise>=1.9,<2'`"
+        yield Finding("notifier", BAD, say(told))
     elif settings.urls or settings.ping:
-        ping = "a dead-man's switch" if settings.ping else "no dead-man's switch"
-        yield Finding("notifier", OK, f"{len(settings.urls)} addresses on {', '.join(sorted(settings.on))}; {ping}")
+        ping = say("a dead-man's switch") if settings.ping else say("no dead-man's switch")
+        told = "{n} addresses on {occasions}; {ping}"
+        yield Finding("notifier", OK, say(told, n=len(settings.urls), occasions=", ".join(sorted(settings.on)), ping=ping))
     else:
-        yield Finding("notifier", HINT, "nobody is told when a run fails; see docs/unattended.md")
-
-
-def zone_here() -> str:
-    """The machine's time zone by name, `UTC` where it has none."""
-    named = os.environ.get("TZ", "").lstrip(":")
-    if named and "/" in named and not named.startswith("/"):
-        return named
-    target = str(Path("/etc/localtime").resolve())
-    return target.rsplit("/zoneinfo/", maxsplit=1)[-1] if "/zoneinfo/" in target else "UTC"
-
-
-def scheduled(data: Path, plan: Path | None, *, day: str, at: str, zone: str | None, memory: str) -> Schedule:
-    """A schedule for this machine: this very installation by absolute path, this user, this zone."""
-    beside = Path(sys.executable).with_name("shortlist")
-    program = (str(beside),) if beside.is_file() else (sys.executable, "-m", "pipeline")
-    user = pwd.getpwuid(os.getuid()).pw_name
-    return Schedule(
-        program=program,
-        data=data.absolute(),
-        plan=plan.absolute() if plan is not None else None,
-        day=day,
-        at=at,
-        zone=zone if zone is not None else zone_here(),
-        memory=memory,
-        user=None if user == "root" else user,
-    )
+        yield Finding("notifier", HINT, say("nobody is told when a run fails; see docs/unattended.md"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from pipeline import store
 from pipeline.errors import ModelError
+from pipeline.messages import Words
 from pipeline.stages.category_model import CategoryModel
 from pipeline.stages.price_learning import PriceModel
 from pipeline.stages.return_model import ReturnModel
@@ -52,12 +53,12 @@ NO_MODELS = FittedModels()
 
 @dataclass(frozen=True)
 class Trained:
-    """One fitted model, ready to keep: its file, its card, and what a person is told."""
+    """One fitted model, ready to keep: its file, its card, and what a person is told in a language."""
 
     kind: str
     content: bytes
     card: Mapping[str, Any]
-    lines: list[str]
+    lines: Callable[[Words], list[str]]
 
     @property
     def digest(self) -> str:

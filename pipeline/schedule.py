@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import EXIT_DONE, Locked, UsageError
+from pipeline.messages import ENGLISH, Words
 
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
@@ -48,25 +49,30 @@ class Schedule:
         return (*self.program, "run", "--quiet", "--data", str(self.data), *plan, "--log", str(self.data / "shortlist.jsonl"))
 
 
-def cron_lines(schedule: Schedule) -> list[str]:
-    """A crontab's lines; a `%` is escaped, since cron takes it for a line end."""
+def cron_lines(schedule: Schedule, say: Words = ENGLISH) -> list[str]:
+    """A crontab's lines."""
     hour, minute = schedule.at.split(":")
     log = schedule.data / "cron.log"
     # Both spellings of UTF-8 mode, since some crons know no variables; the run's own code survives but for "locked", which is no failure.
     command = (
-        f"PYTHONUTF8=1 {shlex.join(schedule.words)} >>{shlex.quote(str(log))} 2>&1 </dev/null; "
+        f"PYTHONUTF8=1 {' '.join(map(cron_word, schedule.words))} >>{cron_word(str(log))} 2>&1 </dev/null; "
         f"code=$?; [ $code -eq {Locked.exit_code} ] && exit {EXIT_DONE}; exit $code"
     )
     return [
-        "# shortlist, for `crontab -e`. The log: " + str(log),
-        f"# Exit codes: 0 done, {Locked.exit_code} another run holds the lock (no failure), others: docs/troubleshooting.md",
-        "# cronie reads CRON_TZ; another cron takes the hour as the machine's own.",
+        say("# shortlist, for `crontab -e`. The log: {log}", log=log),
+        say("# Exit codes: 0 done, {code} another run holds the lock (no failure), others: docs/troubleshooting.md", code=Locked.exit_code),
+        say("# cronie reads CRON_TZ; another cron takes the hour as the machine's own."),
         "SHELL=/bin/sh",
         "PATH=/usr/local/bin:/usr/bin:/bin",
         "PYTHONUTF8=1",
         f"CRON_TZ={schedule.zone}",
-        f"{int(minute)} {int(hour)} * * {DAYS.index(schedule.day)} " + command.replace("%", "\\%"),
+        f"{int(minute)} {int(hour)} * * {DAYS.index(schedule.day)} {command}",
     ]
+
+
+def cron_word(word: str) -> str:
+    """A word for the shell that holds no `%`: Debian's cron and cronie take it for a line end, and busybox knows no escape for it."""
+    return "\"$(printf '\\045')\"".join(shlex.quote(part) if part else "" for part in word.split("%")) or "''"
 
 
 def systemd_lines(schedule: Schedule) -> list[str]:

@@ -7,6 +7,7 @@ class and price. Nothing here knows a clock: the newest week's Sunday is the day
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,7 +209,7 @@ def train_returns(records: Records, plan: Plan) -> Trained:
         "title_words": compared,
         "later_orders": held_out(table.at_cut, table.later, table.configured_strength, plan.returns.evidence_discount, fit),
     }
-    return Trained("returns", packed("returns", model), card, training_lines(card))
+    return Trained("returns", packed("returns", model), card, functools.partial(training_lines, card))
 
 
 def _training_table(records: Records, plan: Plan) -> _Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from pipeline import store
 from pipeline.config import CONFIGS, load_configs, read_toml
 from pipeline.errors import DumpError, NothingToDo
 from pipeline.ingest.labels import read_labels, read_taxonomy
+from pipeline.messages import Words
 from pipeline.models import Trained, keep_model, packed
 from pipeline.stages.categories import DEPARTMENTS, compile_rules
 from pipeline.stages.category_model import MODEL_DEPARTMENTS
@@ -54,7 +56,12 @@ def train_categories(options: CategoryOptions) -> Trained:
     except ValueError as error:
         raise NothingToDo(f"too little to learn from: {error}") from None
     digests = {path.name: store.file_digest(path)[1] for path in (*files, *options.taxonomies)}
-    trained = Trained("categories", packed("categories", model), {**card, "files": digests, "rules_version": rules.digest}, _lines(card))
+    trained = Trained(
+        "categories",
+        packed("categories", model),
+        {**card, "files": digests, "rules_version": rules.digest},
+        functools.partial(_lines, card),
+    )
     if not options.dry_run:
         with data.lock():
             keep_model(data, trained)
@@ -88,20 +95,19 @@ def _taxonomy(path: Path, rules: CategoryRules) -> Labelled:
     return branches(read_toml(CONFIGS / "taxonomy.toml")["branch"], categories, kind, stops)
 
 
-def _lines(card: dict[str, Any]) -> list[str]:
-    labels = ", ".join(f"{name} {count:,}" for name, count in card["labels"].items())
-    lines = [
-        f"category model from {card['rows']:,} texts ({labels})",
-        f"a title passes below {card['title_pass_below']}, a foreign path below {card['path_pass_below']}; "
-        f"rejected from {card['reject_above']} on",
-        *(["too few labelled titles: none passes by the model"] if not card["title_pass_below"] else []),
-        "measured on sources the fit has not seen:",
-    ]
-    for source, told in card["held_out"].items():
-        lines.append(
-            f"  {source:<28} restricted {told['restricted']:>6,}, not passed {_share(told['restricted_not_passed'])}; "
-            f"others {told['clean']:>6,}, not passed {_share(told['clean_not_passed'])}, rejected {_share(told['clean_rejected'])}"
-        )
+def _lines(card: dict[str, Any], say: Words) -> list[str]:
+    labels = say.listed(f"{name} {count:,}" for name, count in card["labels"].items())
+    lines = [say("category model from {rows:,} texts ({labels})", rows=card["rows"], labels=labels)]
+    told = "a title passes below {title}, a foreign path below {path}; rejected from {reject} on"
+    lines.append(say(told, title=card["title_pass_below"], path=card["path_pass_below"], reject=card["reject_above"]))
+    if not card["title_pass_below"]:
+        lines.append(say("too few labelled titles: none passes by the model"))
+    lines.append(say("measured on sources the fit has not seen:"))
+    told = "  {source} restricted {restricted}, not passed {stopped}; others {clean}, not passed {clean_stopped}, rejected {clean_rejected}"
+    for source, one in card["held_out"].items():
+        shares = {"stopped": "restricted_not_passed", "clean_stopped": "clean_not_passed", "clean_rejected": "clean_rejected"}
+        counts = {name: f"{one[name]:>6,}" for name in ("restricted", "clean")}
+        lines.append(say(told, source=f"{source:<28}", **counts, **{name: _share(one[key]) for name, key in shares.items()}))
     return lines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.frames import to_frame
+from pipeline.messages import Words
 from pipeline.models import Trained, packed
 from pipeline.plan import Plan
 from pipeline.spills import product_hash
@@ -45,15 +47,18 @@ def train_prices(histories: Sequence[pa.Table], as_of: int, plan: Plan) -> Train
         },
         "model": parts | ({"kernel_quartiles": [kernel[24], kernel[49], kernel[74]]} if kernel else {}),
     }
-    return Trained("prices", packed("prices", model), card, _lines(card))
+    return Trained("prices", packed("prices", model), card, functools.partial(_lines, card))
 
 
-def _lines(card: dict[str, Any]) -> list[str]:
+def _lines(card: dict[str, Any], say: Words) -> list[str]:
     data, model = card["data"], card["model"]
-    lines = [f"price model: {data['products']:,} products, {data['prices']:,} prices up to {data['to']}"]
+    told = "price model: {products:,} products, {prices:,} prices up to {day}"
+    lines = [say(told, products=data["products"], prices=data["prices"], day=data["to"])]
     if "hazard" in model:
-        lines.append(f"  prices change at {model['hazard']:.4f} a day: {100 * np.exp(-28 * model['hazard']):.0f} % unchanged after 28 days")
+        told = "  prices change at {hazard:.4f} a day: {unchanged:.0f} % unchanged after 28 days"
+        lines.append(say(told, hazard=model["hazard"], unchanged=100 * np.exp(-28 * model["hazard"])))
     if "kernel_quartiles" in model:
         low, middle, high = model["kernel_quartiles"]
-        lines.append(f"  a price that changed stands at {low:.2f}, {middle:.2f}, {high:.2f} of the old one (quartiles)")
+        told = "  a price that changed stands at {low:.2f}, {middle:.2f}, {high:.2f} of the old one (quartiles)"
+        lines.append(say(told, low=low, middle=middle, high=high))
     return lines

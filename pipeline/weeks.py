@@ -14,6 +14,8 @@ from pipeline.config import load_plan
 from pipeline.errors import NothingToDo, Refusal
 from pipeline.inputs import complete_dumps, ground_of, manifests_in_force
 from pipeline.log import SILENT, Log
+from pipeline.messages import ENGLISH, Words
+from pipeline.publish.figures import padded
 from pipeline.run import Options, Result, Say, run_locked
 
 
@@ -129,19 +131,20 @@ def history_of(data: Path, week: str | None) -> list[dict[str, Any]]:
     return entries
 
 
-def history_lines(entries: Sequence[dict[str, Any]]) -> list[str]:
+def history_lines(entries: Sequence[dict[str, Any]], say: Words = ENGLISH) -> list[str]:
     """The same for a terminal; a star marks the lists in force."""
-    lines = [f"{'week':<9} {'run':<18}   {'made (UTC)':<16} {'listed':>7} {'new':>6} {'gone':>6} {'MB':>8} {'doubts':>6}"]
+    heads = (("week", 9), ("run", 20), ("made (UTC)", 16), ("listed", 7), ("new", 6), ("gone", 6), ("MB", 8), ("doubts", 6))
+    lines = [" ".join(padded(say(head), width, right=place > 2) for place, (head, width) in enumerate(heads))]
     for e in entries:
         mark = "*" if e["is_current"] else " "
         lines.append(
             f"{e['week']:<9} {e['run']:<18} {mark} {e['made']:<16} {e['shortlisted']:>7,} {e['new']:>6,} {e['gone']:>6,} "
             f"{e['size_mb']:>8,.1f} {e['doubts']:>6}"
         )
-    return [*lines, "* in force; another one: shortlist rollback WEEK RUN"]
+    return [*lines, say("* in force; another one: shortlist rollback WEEK RUN")]
 
 
-def roll_back(data: Path, week: str, run: str) -> list[str]:
+def roll_back(data: Path, week: str, run: str, say: Words = ENGLISH) -> list[str]:
     """Make another run of a week its list in force; the run may be named by its first letters. Takes the lock."""
     held, week = store.DataFolder(data), checked_week(week)
     if not data.is_dir():
@@ -150,13 +153,16 @@ def roll_back(data: Path, week: str, run: str) -> list[str]:
         known = [path.name for name, path in held.runs() if name == week]
         fitting = [name for name in known if name.startswith(run)] if run else []
         if len(fitting) != 1:
-            told = "fits several runs" if fitting else "is no run"
-            raise NothingToDo(f"{run!r} {told} of {week}; there are: {', '.join(known) or 'none'}")
+            known_runs = ", ".join(known) or "none"
+            if fitting:
+                raise NothingToDo(f"{run!r} fits several runs of {week}; there are: {known_runs}")
+            raise NothingToDo(f"{run!r} is no run of {week}; there are: {known_runs}")
         current = held.current(week)
         if current is not None and current.name == fitting[0]:
-            return [f"{week}: {fitting[0]} is in force already"]
+            return [say("{week}: {run} is in force already", week=week, run=fitting[0])]
         held.point(week, fitting[0])
-    return [
-        f"{week}: {fitting[0]} is in force" + (f", {current.name} was" if current is not None else ""),
-        f"the next `shortlist run` of {week} makes its list anew; change the dump or the plan first",
-    ]
+    if current is None:
+        in_force = say("{week}: {run} is in force", week=week, run=fitting[0])
+    else:
+        in_force = say("{week}: {run} is in force, {other} was", week=week, run=fitting[0], other=current.name)
+    return [in_force, say("the next `shortlist run` of {week} makes its list anew; change the dump or the plan first", week=week)]

@@ -11,10 +11,17 @@ def everything(folder):
         if path.is_symlink():
             found[name] = str(path.readlink())
         elif path.name == "run.json":
-            found[name] = {key: value for key, value in json.loads(path.read_text(encoding="utf-8")).items() if key != "timings"}
+            found[name] = _without_timings(path.read_bytes())
         elif name != ".lock":
             found[name] = path.read_bytes() if path.is_file() else None
     return found
+
+
+def _without_timings(content):
+    try:
+        return {key: value for key, value in json.loads(content).items() if key != "timings"}
+    except ValueError:  # cut off, in the work folder of a run that was stopped
+        return content
 
 
 def list_of(data, week):

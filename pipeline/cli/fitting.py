@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from pipeline.cli.options import DATA, JSON, PLAN, WEEK
-from pipeline.cli.speaking import answer, answer_json, is_watched
+from pipeline.cli.options import DATA, JSON, LANG, PLAN, WEEK
+from pipeline.cli.speaking import answer, answer_json, follow, is_watched, words
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Fitting:
     "--labels", multiple=True, type=click.Path(path_type=Path, dir_okay=False), help="CSV: title, department [category_path source]."
 )
 @click.option("--taxonomy", multiple=True, type=click.Path(path_type=Path, dir_okay=False), help="Google's or Shopify's taxonomy with ids.")
+@LANG
 @JSON
 def train(as_json: bool, **asked: Any) -> None:
     """Fit models to your own records: return rates to order lines and return reports, price moves to price histories.
@@ -48,7 +49,10 @@ def train(as_json: bool, **asked: Any) -> None:
     Example: shortlist train --dry-run
              shortlist train --categories --taxonomy taxonomy-with-ids.en-US.txt --labels my-labels.csv
     """
+    from pipeline.look import plan_language
+
     fitting = Fitting(**asked)
+    follow(plan_language(fitting.plan))
     if fitting.categories:
         from pipeline.train_categories import CategoryOptions, train_categories
 
@@ -60,7 +64,7 @@ def train(as_json: bool, **asked: Any) -> None:
 
     def say(line: str) -> None:
         if is_watched():
-            answer(line, "stderr")
+            answer(words().found(line), "stderr")
 
     told = fit(TrainOptions(fitting.data, fitting.dumps, fitting.week, fitting.plan, fitting.dry_run), say)
     _answer_trained(told, fitting.dry_run, as_json)
@@ -71,6 +75,6 @@ def _answer_trained(trained: list[Any], dry_run: bool, as_json: bool) -> None:
         answer_json({one.kind: {"sha256": one.digest, **one.card} for one in trained})
         return
     for one in trained:
-        answer(one.lines)
+        answer(one.lines(words()))
     if not dry_run:
-        answer("kept; the next run uses it", "stderr")
+        answer(words()("kept; the next run uses it"), "stderr")

@@ -63,10 +63,10 @@ def answer(lines: list[str] | str, stream: str = "stdout") -> None:
         click.echo(_coloured(told) if out.isatty() and not os.environ.get("NO_COLOR") else told, file=out)
 
 
-_MARK = re.compile(r"(\s*)(REJECT|reject|淘汰|REVIEW|review|复核|warn|warning|提醒|ok|达标)(?=\s|:|：)")
+_MARK = re.compile(r"(\s*)(REJECT|reject|淘汰|REVIEW|review|复核|warn|warning|提醒|ok|达标|正常|hint|提示|bad|不达标)(?=\s|:|：)")
 _COLOURS = {
     "REJECT": "red", "reject": "red", "淘汰": "red", "REVIEW": "yellow", "review": "yellow", "复核": "yellow",
-    "ok": "green", "达标": "green",
+    "ok": "green", "达标": "green", "正常": "green", "hint": "yellow", "提示": "yellow", "bad": "red", "不达标": "red",
 }  # fmt: skip
 
 

@@ -17,12 +17,13 @@ from pipeline.messages.details import DETAILS
 from pipeline.messages.refusals import LABELS, REFUSALS
 from pipeline.messages.report import REPORT
 from pipeline.messages.rules import DECISION_WORDS, RULE_WORDS
+from pipeline.messages.tending import TENDING
 from pipeline.messages.terminal import TERMINAL
 from pipeline.messages.workbook import WORKBOOK
 
 LANGUAGES = ("en", "zh")
 # Said with holes by name, and sentences that are found again by their pattern.
-CHINESE: dict[str, str] = {**TERMINAL, **REPORT, **WORKBOOK, **COLUMNS, **RULE_WORDS, **DECISION_WORDS}
+CHINESE: dict[str, str] = {**TERMINAL, **TENDING, **REPORT, **WORKBOOK, **COLUMNS, **RULE_WORDS, **DECISION_WORDS}
 PATTERNS: dict[str, str] = {**DETAILS, **REFUSALS}
 _HOLE = re.compile(r"\{(\w+)(?::[^{}]*)?\}")
 

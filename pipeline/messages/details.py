@@ -126,6 +126,7 @@ DETAILS: dict[str, str] = {
     "freight": "运费",
     # While a run lasts
     "reading {0} files, {1} MB": "正在读取 {0} 个文件，{1} MB",
+    "process {0} on {1} since {2}": "{1} 上的进程 {0}，始于 {2}",
     "reading {0}": "正在读取 {0}",
     "rebuilding {0}": "正在重做 {0}",
     "deciding in {0} buckets": "正在分 {0} 批判断",

@@ -233,6 +233,8 @@ REFUSALS: dict[str, str] = {
     "notifications: {0} is no list of texts": "通知：{0} 不是文本列表",
     "notifications: unknown occasion {0}; known: {1}": "通知：未知的时机 {0}；可用：{1}",
     "{0} is no {1}; write it as {2}": "{0} 不是 {1}；请写成 {2}",
+    "time": "钟点",
+    "memory limit": "内存上限",
     "{0} holds a control character; a schedule needs a plain path": "{0} 含有控制字符；定时任务需要普通路径",
     "no product has an order": "没有任何商品有订单",
     "{0}: a link; the data folder must hold the folder itself, move it there": "{0}：是链接；数据文件夹里必须是文件夹本身，请移过去",
@@ -241,7 +243,8 @@ REFUSALS: dict[str, str] = {
     "{0}: not there; name folders or files that hold records": "{0}：不存在；请指定存放记录的文件夹或文件",
     "{0} holds no run{1} yet; run `shortlist run` first": "{0} 里还没有运行{1}；请先运行 `shortlist run`",
     "{0}: no such folder; name the data folder with --data": "{0}：没有这个文件夹；请用 --data 指定数据文件夹",
-    "{0} {1} of {2}; there are: {3}": "{2} 的 {0} {1}；现有：{3}",
+    "{0} fits several runs of {1}; there are: {2}": "{0} 符合 {1} 的多次运行；现有：{2}",
+    "{0} is no run of {1}; there are: {2}": "{1} 没有 {0} 这次运行；现有：{2}",
     "{0}, rebuilt: {1}": "{0}，重做时：{1}",
     # Words of the command line itself
     "{0}; see `{1} --help`": "{0}；见 `{1} --help`",

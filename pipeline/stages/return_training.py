@@ -13,6 +13,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import betaln, expit
 
+from pipeline.messages import ENGLISH, Words
 from pipeline.stages.drift import RATIO, SIGMAS
 from pipeline.stages.forecast_scores import beta_binomial_loss, binomial_loss, calibration, return_scores
 from pipeline.stages.return_model import ReturnCounts, ReturnModel, fit_returns, model_prior
@@ -122,44 +123,48 @@ def unseen_products(counts: ReturnCounts, folds: np.ndarray, configured_strength
     return {name: 1e4 * loss / orders for name, loss in losses.items()} if orders else {}
 
 
-def training_lines(card: Mapping[str, Any]) -> list[str]:
+_MODELS = {
+    "model": "this model", "configured_priors": "configured priors", "one_prior": "one prior for all", "global": "mean of all",
+    "laplace": "Laplace", "raw": "raw rate",
+}  # fmt: skip
+
+
+def training_lines(card: Mapping[str, Any], say: Words = ENGLISH) -> list[str]:
     """What a person is told of a fit, from its card."""
     data, model = card["data"], card["model"]
-    lines = [
-        f"return model: {data['products']:,} products, {data['orders']:,} mature orders, {data['returned']:,} came back "
-        f"({_share(data['returned'], data['orders'])}), {data['from']} to {data['to']}",
-        f"  strength {model['strength']:.0f} orders, price slope {model['slope']:+.2f} per standard deviation of log price",
-    ]
-    names = {
-        "model": "this model", "configured_priors": "configured priors", "one_prior": "one prior for all", "global": "mean of all",
-        "laplace": "Laplace", "raw": "raw rate",
-    }  # fmt: skip
+
+    def losses(told: Mapping[str, float]) -> str:
+        return say.listed(f"{say(_MODELS[name])} {told[name]:.1f}" for name in _MODELS if name in told)
+
+    told = "return model: {products:,} products, {orders:,} mature orders, {returned:,} came back ({share}), {first} to {last}"
+    counts = {name: data[name] for name in ("products", "orders", "returned")}
+    lines = [say(told, **counts, share=_share(data["returned"], data["orders"]), first=data["from"], last=data["to"])]
+    told = "  strength {strength:.0f} orders, price slope {slope:+.2f} per standard deviation of log price"
+    lines.append(say(told, strength=model["strength"], slope=model["slope"]))
     if card["unseen_products"]:
-        told = ", ".join(f"{names[name]} {loss:.1f}" for name, loss in card["unseen_products"].items())
-        lines.append(f"  loss x 10,000 on products it was not fitted to: {told}")
-    lines.append(_title_line(card["title_words"]))
-    if card["later_orders"]:
-        losses = card["later_orders"]["loss_per_order"]
-        told = ", ".join(f"{names[name]} {losses[name]:.1f}" for name in names if name in losses)
-        lines.append(f"  loss x 10,000 on later orders: {told}")
-        ratio = card["later_orders"]["scores"]["observed_over_predicted"]
-        lines.append(f"  later orders: {ratio:.2f} times as many came back as it said")
-        if abs(card["later_orders"]["drift_sigmas"]) > SIGMAS and not 1 / RATIO <= ratio <= RATIO:
-            lines.append(
-                "  warning: recent orders do not come back as earlier ones did; look whether records are missing, and train again soon"
-            )
-    else:
-        lines.append("  too few returns to hold some back: no figure on later orders")
+        lines.append(say("  loss x 10,000 on products it was not fitted to: {losses}", losses=losses(card["unseen_products"])))
+    lines.append(_title_line(card["title_words"], say))
+    later = card["later_orders"]
+    if not later:
+        return [*lines, say("  too few returns to hold some back: no figure on later orders")]
+    lines.append(say("  loss x 10,000 on later orders: {losses}", losses=losses(later["loss_per_order"])))
+    ratio = later["scores"]["observed_over_predicted"]
+    lines.append(say("  later orders: {ratio:.2f} times as many came back as it said", ratio=ratio))
+    if abs(later["drift_sigmas"]) > SIGMAS and not 1 / RATIO <= ratio <= RATIO:
+        told = "  warning: recent orders do not come back as earlier ones did; look whether records are missing, and train again soon"
+        lines.append(say(told))
     return lines
 
 
-def _title_line(told: Mapping[str, Any] | None) -> str:
-    if told is None:
-        return "  title words: too few titles or returns to compare; not used"
-    return (
-        f"  title words, loss x 10,000 on products of unseen titles: {told['with_titles']:.1f} with, {told['without']:.1f} without; "
-        f"won {told['gain']:+.1f} (standard error {told['standard_error']:.1f}): {'used' if told['is_used'] else 'not used'}"
+def _title_line(card: Mapping[str, Any] | None, say: Words) -> str:
+    if card is None:
+        return say("  title words: too few titles or returns to compare; not used")
+    told = (
+        "  title words, loss x 10,000 on products of unseen titles: {with_titles:.1f} with, {without:.1f} without; "
+        "won {gain:+.1f} (standard error {standard_error:.1f}): {is_used}"
     )
+    figures = {name: card[name] for name in ("with_titles", "without", "gain", "standard_error")}
+    return say(told, **figures, is_used=say("used") if card["is_used"] else say("not used"))
 
 
 def _share(part: float, whole: float) -> str:

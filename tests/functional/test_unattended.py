@@ -253,3 +253,29 @@ def test_no_link_is_followed_out_of_the_data_folder(market, tmp_path):
         with pytest.raises(error, match="a link"):
             run_here(data, None if name.startswith("dumps") else market / "dumps" / WEEKS[0])
         assert list((tmp_path / "outside").iterdir()) == []
+
+
+@pytest.mark.parametrize(("words", "wanted", "code"), [
+    (["doctor"], ["软件包", "数据", "空间", "锁", "上次运行"], 13),
+    (["history"], ["生成时间 (UTC)", "* 为现行名单"], 0),
+    (["rollback", WEEKS[0], "CURRENT"], ["已经是现行名单"], 0),
+    (["rollback", WEEKS[0], "zz"], ["没有 'zz' 这次运行"], 13),
+    (["schedule", "print", "--cron"], ["日志", "退出码：0 完成"], 0),
+    (["schedule", "print", "--systemd", "--at", "26:00"], ["不是 钟点", "请写成 06:30"], 2),
+    (["train", "--dry-run", "--categories"], ["无事可做", "没有可供学习的内容"], 13),
+], ids=str)  # fmt: skip
+def test_who_keeps_it_running_is_answered_in_chinese_too(in_order, command, words, wanted, code):
+    current = (in_order / "shortlists" / WEEKS[0]).resolve().name
+    words = [current if word == "CURRENT" else word for word in words]
+    done = command(*words, "--data", in_order, "--lang", "zh")
+    assert done.returncode == code
+    assert [text for text in wanted if text not in done.stdout + done.stderr] == []
+    english = command(*words, "--data", in_order, "--lang", "en")
+    assert english.returncode == code and not any("\u4e00" <= letter <= "\u9fff" for letter in english.stdout + english.stderr)
+
+
+def test_training_is_told_in_chinese_too(market, command):
+    done = command("train", "--dry-run", "--data", market, "--lang", "zh")
+    assert done.returncode == 0 and done.stderr == ""
+    assert all(any("\u4e00" <= letter <= "\u9fff" for letter in line) for line in done.stdout.splitlines())
+    assert done.stdout.startswith("退货模型：") and "\n价格模型：" in done.stdout

@@ -23,6 +23,7 @@ RANKS = (
     ("cli/*",),
     ("attend", "progress"),
     ("weeks", "doctor"),
+    ("machine",),
     ("schedule",),
     ("run", "train", "train_categories", "check", "look", "decide"),
     ("run_facts", "across"),
