@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 # A disk or a terminal that takes no more, wherever in the program that came up.
 DISK_ERRORS = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT, errno.EROFS})
+
+
+# Arrow and Python have no exception of their own for it.
+_NO_THREADS = re.compile("Failed to launch worker thread|can't start new thread")
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,8 @@ def attended_run(asked: Mapping[str, Any], wishes: Wishes, voices: Voices) -> No
             notifier.start()
             outcome = _run(asked, wishes, voices.say, log, held if is_real and not is_locked else None)
             held.close()
+            if log.problem:
+                voices.warn(f"nothing is logged: {log.problem}")
             voices.answer(outcome)
         except BrokenPipeError:  # the list is written; only nobody reads the answer any more
             _tell_done(notifier, outcome, asked["data"])
@@ -123,6 +130,9 @@ def end_of(error: BaseException) -> tuple[int, str]:
         return error.exit_code, str(error)
     if isinstance(error, Stopped):
         return 128 + error.number, f"stopped by signal {error.number}"
+    if isinstance(error, MemoryError) or _NO_THREADS.search(str(error)):
+        cure = "run again with --workers 1 or on a machine with more memory"
+        return NotWritten.exit_code, str(NotWritten(f"memory or threads ran out ({type(error).__name__}); {cure} (the last list stands)"))
     # Arrow's own input and output errors carry no number, only a sentence.
     if isinstance(error, OSError) and (error.errno in DISK_ERRORS or error.errno is None):
         place = f"{error.filename}: " if error.filename else ""

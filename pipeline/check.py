@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.errors import DumpError
 from pipeline.ingest.dump import describe, list_dump, read_file
+from pipeline.ingest.files import unreadable
 from pipeline.messages import ENGLISH, Words
 from pipeline.plan import Plan
 from pipeline.publish.manifest import file_entry
@@ -22,9 +23,14 @@ def check_dump(dump: Path, plan: Plan) -> dict[str, Any]:
     if not dump.exists():
         raise DumpError(f"{dump}: not there; name a folder or a file that holds the dump")
     context = read_context(plan)
-    files = []
+    files: list[dict[str, Any]] = []
     for file in list_dump(dump):
-        told = describe(file, sources(), context)
+        try:
+            told = describe(file, sources(), context)
+        except OSError as error:
+            problem = str(unreadable(file.name, error))
+            files.append({"header": [], "file": file.name, "source": None, "table": None, "problem": problem})
+            continue
         entry: dict[str, Any] = {
             "header": list(told.header),
             "file": file.name,
@@ -45,6 +51,8 @@ def check_dump(dump: Path, plan: Plan) -> dict[str, Any]:
                 entry |= {"ledger": file_entry(reading.report, 0, 0, 0), "set_aside_samples": samples}
             except DumpError as error:
                 entry["problem"] = str(error)
+            except OSError as error:
+                entry["problem"] = str(unreadable(file.name, error))
         files.append(entry)
     return {"dump": str(dump), "files": files, "problems": sum(1 for entry in files if entry["problem"])}
 

@@ -17,7 +17,8 @@ from pathlib import Path
 from pipeline import lock, store
 from pipeline.calendar import sunday_of
 from pipeline.config import load_plan, read_lock
-from pipeline.errors import Locked, NothingToDo, NotWritten, PlanError, Refusal
+from pipeline.errors import DumpError, Locked, NothingToDo, NotWritten, PlanError, Refusal
+from pipeline.ingest.files import list_dump
 from pipeline.inputs import complete_dumps, manifests_in_force
 from pipeline.machine import user_here, zone_here
 from pipeline.messages import ENGLISH, Words
@@ -53,6 +54,8 @@ def examine(data: Path, plan: Path | None, say: Words = ENGLISH) -> list[Finding
     for look in looks:
         try:
             findings += look()
+        except Refusal as refusal:
+            findings.append(Finding("disk", BAD, say.found(str(refusal.args[0])), refusal.exit_code))
         except OSError as error:
             told = say("{file}: {problem}; make it readable", file=error.filename, problem=error.strerror)
             findings.append(Finding("disk", BAD, told, NotWritten.exit_code))
@@ -131,10 +134,22 @@ def _dump(data: Path, say: Words) -> Iterator[Finding]:
         yield Finding("dump", HINT, say("{newest}, its week ended {days} days ago; upload a newer one", newest=newest, days=days))
     else:
         yield Finding("dump", OK, newest)
+    yield from _files(found[week], say)
     open_ones = sorted(path.name for path in (data / "dumps").iterdir() if path.is_dir() and path not in found.values())
     if open_ones:
         told = "passed over: {folders}: empty, unfinished, or not named by a week"
         yield Finding("dump", HINT, say(told, folders=say.listed(open_ones[-3:])))
+
+
+def _files(dump: Path, say: Words) -> Iterator[Finding]:
+    """What would refuse a dump before a line of it is read."""
+    try:
+        for file in list_dump(dump):
+            if not os.access(file.path, os.R_OK):
+                told = "{file} cannot be read by {user}; give the right, or run as its owner"
+                yield Finding("dump", BAD, say(told, file=file.path, user=user_here()), DumpError.exit_code)
+    except DumpError as error:
+        yield Finding("dump", BAD, say.found(str(error.args[0])), error.exit_code)
 
 
 def _size(folder: Path) -> int:

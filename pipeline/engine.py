@@ -101,7 +101,11 @@ def executor(workers: int, counts: Counts | None = None) -> Iterator[Executor]:
             _count_in(None)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(counts,)) as pool:
+    try:
+        made = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(counts,))
+    except OSError as error:
+        raise NotWritten(f"worker processes share memory in /dev/shm: {error.strerror}; run again with --workers 1") from None
+    with made as pool:
         try:
             yield pool
         except BaseException:

@@ -20,6 +20,7 @@ class Log:
 
     def __init__(self, place: str | None = None, **facts: Any) -> None:
         self._facts = facts
+        self._lines: _Lines | None = None
         self._logger: Any = None
         if place is not None:
             import structlog
@@ -29,11 +30,17 @@ class Log:
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 structlog.processors.JSONRenderer(sort_keys=True, default=str),
             ]
-            self._logger = structlog.wrap_logger(_Lines(place), processors=stages, attempt=secrets.token_hex(4), process=os.getpid())
+            self._lines = _Lines(place)
+            self._logger = structlog.wrap_logger(self._lines, processors=stages, attempt=secrets.token_hex(4), process=os.getpid())
 
     def bind(self, **facts: Any) -> None:
         """Facts that every later line bears, the run id for one."""
         self._facts |= facts
+
+    @property
+    def problem(self) -> str | None:
+        """Why lines were lost, if any were."""
+        return self._lines.problem if self._lines is not None else None
 
     def event(self, name: str, **facts: Any) -> None:
         """Something went as planned."""
@@ -51,11 +58,14 @@ class _Lines:
 
     def __init__(self, place: str) -> None:
         self._path = None if place == "-" else Path(place)
+        self.problem: str | None = None
 
     def info(self, line: str) -> None:
         """Append one line; a disk that refuses it is let off."""
-        with contextlib.suppress(OSError):
+        try:
             self._append((line + "\n").encode("utf-8", "replace"))
+        except OSError as error:
+            self.problem = f"{self._path or 'stderr'}: {error.strerror or error}"
 
     error = info
 

@@ -93,7 +93,9 @@ def run_locked(options: Options, say: Say = lambda line: None, log: Log = SILENT
     log.bind(week=week)
     log.event("started", dump=dump.name, dry_run=options.dry_run, strict=options.strict)
     if not options.dry_run:
-        data.sweep()
+        for path in data.sweep():
+            say(f"{path}: left by a run of another user; remove it")
+            log.trouble("leftover", path=str(path))
     with store.scratch_folder() if options.dry_run else data.work_folder() as work:
         inputs = gather(data, dump, week, is_sample, plan.guards.weeks)
         return _run(_order(options, plan, data, inputs, work), Telling(say, log))

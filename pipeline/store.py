@@ -26,9 +26,10 @@ import pyarrow.parquet as pq
 
 from pipeline import lock
 from pipeline.errors import NotWritten, UsageError
-from pipeline.store_disk import TEMPORARY, new_file, remove, sync_folder, sync_tree, written
+from pipeline.store_disk import TEMPORARY, kept, move_folder, new_file, remove, sync_folder, sync_tree, written
 from pipeline.store_history import KeptWeeks
 
+_CURE = "restore its folder from a backup, or remove that and run the week again"
 ROW_GROUP = 65_536  # rows; fixed, so that the bytes do not depend on how many buckets or workers made them
 
 
@@ -142,8 +143,9 @@ def read_spill(path: Path, bucket: int) -> pa.Table:
 
 
 def read_parquet(path: Path, columns: list[str] | None = None, filters: list[tuple[str, str, object]] | None = None) -> pa.Table:
-    """A Parquet file of ours as a table."""
-    return pq.read_table(path, columns=columns, filters=filters, partitioning=None)
+    """A Parquet file of ours as a table; raises `NotWritten` where it is damaged or gone."""
+    with kept(path, _CURE):
+        return pq.read_table(path, columns=columns, filters=filters, partitioning=None)
 
 
 def read_parts(path: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
@@ -187,23 +189,37 @@ class DataFolder:
         """Hold the folder for one run; the kernel frees it when the holder dies. Raises `Locked` at once."""
         return lock.hold(self.root)
 
-    def sweep(self) -> None:
-        """Remove what killed runs left behind; only the holder of the lock may call it."""
+    def sweep(self) -> tuple[Path, ...]:
+        """Remove what killed runs left behind; only the holder of the lock may call it. Gives what belongs to somebody else and stays.
+
+        Raises
+        ------
+        NotWritten
+            A folder of ours is a link, or a list is none, which a copy of the data folder that followed links has made of them.
+        """
         for name in ("runs", "shortlists", "store"):
             if (self.root / name).is_symlink():
                 raise NotWritten(f"{self.root / name}: a link; the data folder must hold the folder itself, move it there")
+        pointers = self.root / "shortlists"
+        for path in pointers.iterdir() if pointers.is_dir() else ():
+            if not path.is_symlink():
+                raise NotWritten(f"{path}: a copy where a link into runs/ belongs; move it away, then run again (its files stand in runs/)")
+        foreign = []
         with written(self.root):
             for folder in (
                 self.root,
-                self.root / "shortlists",
+                pointers,
                 *(self.root / "runs").glob("*"),
                 *(self.root / "store").glob("*"),
                 *(self.root / "store").glob("*/*"),
             ):
-                if folder.is_dir():
-                    for orphan in folder.glob(f"{TEMPORARY}*"):
+                for orphan in folder.glob(f"{TEMPORARY}*") if folder.is_dir() else ():
+                    try:
                         remove(orphan)
+                    except PermissionError:
+                        foreign.append(orphan)
         self.kept.sweep()
+        return tuple(foreign)
 
     @contextlib.contextmanager
     def work_folder(self) -> Iterator[Path]:
@@ -252,7 +268,7 @@ class DataFolder:
             if final.exists():  # this very run stood here before and another was made current since
                 shutil.rmtree(filled)
             else:
-                filled.rename(final)
+                move_folder(filled, final)
                 sync_folder(runs)
         self.point(week, run_id)
         return final
@@ -313,9 +329,10 @@ class DataFolder:
 
 
 def read_manifest(run: Path) -> dict[str, Any]:
-    """`run.json` of a run's folder."""
-    told: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    return told
+    """`run.json` of a run's folder; raises `NotWritten` where it is damaged or closed to us."""
+    with kept(run / "run.json", _CURE):
+        told: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        return told
 
 
 def keep_bytes(path: Path, content: bytes) -> None:

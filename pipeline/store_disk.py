@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -21,10 +22,42 @@ def written(what: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        place = error.filename or what
+        place = error.filename2 or error.filename or what
         raise NotWritten(
             f"{place}: {error.strerror or error}; make room or give the right to write there, then run again (the last list stands)"
         ) from error
+
+
+@contextlib.contextmanager
+def kept(what: Path, cure: str) -> Iterator[None]:
+    """Turn what a damaged, missing or closed file of ours gives into `NotWritten` with the place and the cure.
+
+    All else (too many open files, no memory, a disk that fails) says nothing of the file: to remove it would be no cure.
+    """
+    try:
+        yield
+    except PermissionError as error:
+        raise NotWritten(f"{what}: {error.strerror}; make it readable, then run again") from error
+    except (OSError, ValueError, KeyError) as error:  # Arrow's own errors of input carry no number
+        if isinstance(error, OSError) and error.errno not in {None, errno.ENOENT, errno.EISDIR, errno.ENOTDIR}:
+            raise
+        raise NotWritten(f"{what}: damaged or incomplete; {cure}") from error
+
+
+def move_folder(filled: Path, final: Path) -> None:
+    """Give a folder that is synced its name for good; onto another disk it is copied first, under a temporary name there."""
+    try:
+        filled.rename(final)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        copied = final.with_name(f"{TEMPORARY}{final.name}")
+        if copied.exists():
+            shutil.rmtree(copied)
+        shutil.copytree(filled, copied)
+        sync_tree(copied)
+        copied.rename(final)
+        shutil.rmtree(filled)
 
 
 @contextlib.contextmanager
@@ -74,7 +107,7 @@ def place_folder(filled: Path, final: Path) -> None:
         sync_tree(filled)
         if final.exists():
             shutil.rmtree(final)
-        filled.rename(final)
+        move_folder(filled, final)
         sync_folder(final.parent)
 
 

@@ -20,14 +20,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.errors import DumpError
+from pipeline.errors import DumpError, NotWritten
 from pipeline.price_rows import PriceRows
-from pipeline.store_disk import TEMPORARY, place_folder, remove, replace_file, written
+from pipeline.store_disk import TEMPORARY, kept, place_folder, remove, replace_file, written
 from pipeline.store_tables import open_run
 
 RECORDS = ("orders", "returns", "deliveries")
 MOST_WEEKS = 62  # bits of `told`, an int64 that never turns negative
 _FORMAT = 1
+_CURE = "restore store/weeks from a backup, or remove it and run the weeks anew"
 
 
 def generation(week: str) -> int:
@@ -70,7 +71,7 @@ class Known:
         for run in self.runs:
             path = run.folder / f"prices-{market}.parquet"
             if path.is_file():
-                with open_run(path) as file:
+                with kept(path, _CURE), open_run(path) as file:
                     rows, told = file.read(bucket, buckets)
                 used, age = run.generations(told, len(rows))
                 parts.append(rows if len(used) == len(rows) else rows.take(used))
@@ -84,7 +85,8 @@ class Known:
         for run in self.runs:
             path = run.folder / f"{name}.parquet"
             if path.is_file():
-                table = pq.read_table(path, filters=within, partitioning=None)
+                with kept(path, _CURE):
+                    table = pq.read_table(path, filters=within, partitioning=None)
                 told = np.asarray(table["told"]) if "told" in table.column_names else None
                 used, age = run.generations(told, table.num_rows)
                 rows = table.select(schema.names).cast(schema).take(pa.array(used))
@@ -102,7 +104,8 @@ class Known:
 
 def read_ids(path: Path) -> dict[int, str]:
     """Key -> id of a run's wide ids."""
-    table = pq.read_table(path, partitioning=None)
+    with kept(path, _CURE):
+        table = pq.read_table(path, partitioning=None)
     return dict(zip(table["key"].to_pylist(), table["product_id"].to_pylist(), strict=True))
 
 
@@ -135,8 +138,10 @@ class KeptWeeks:
     def _read(self) -> dict[str, Any]:
         if not self._manifest.is_file():
             return {"format": _FORMAT, "runs": [], "weeks": {}}
+        with kept(self._manifest, _CURE):
+            content = self._manifest.read_bytes()
         try:
-            held: dict[str, Any] = json.loads(self._manifest.read_text(encoding="utf-8"))
+            held: dict[str, Any] = json.loads(content)
             if held["format"] != _FORMAT:
                 raise ValueError(held["format"])
         except (ValueError, KeyError, TypeError):
@@ -154,6 +159,8 @@ class KeptWeeks:
             counted = [w not in entry["replaced"] and (before is None or w < before) for w in weeks]
             live = sum(1 << bit for bit, counts in enumerate(counted) if counts)
             if live:
+                if not (self.root / entry["folder"]).is_dir():
+                    raise NotWritten(f"{self.root / entry['folder']}: gone, though the weeks in it count; {_CURE}")
                 runs.append(Run(self.root / entry["folder"], weeks, live))
         digests = [(w, facts["sha256"]) for w, facts in sorted(held["weeks"].items()) if before is None or w < before]
         return Known(tuple(runs), tuple(digests))

@@ -92,7 +92,8 @@ def stale_weeks(data: store.DataFolder, compared: int) -> list[str]:
 
 def prune(data: store.DataFolder, keep: int) -> tuple[str, ...]:
     """Remove all but the newest `keep` runs, but never the list in force of the newest week or of the one before it."""
-    runs = data.runs()
+    # The list in force is its week's newest whatever the clock said when it was made.
+    runs = sorted(data.runs(), key=lambda entry: (entry[0], data.current(entry[0]) == entry[1]))
     held = {data.current(week) for week in data.weeks()[-2:]}
     pruned = []
     for week, run in runs[: max(0, len(runs) - keep)]:

@@ -64,17 +64,17 @@ def main() -> None:
     except Refusal as refusal:
         answer(words().found(str(refusal)), "stderr")
         sys.exit(refusal.exit_code)
-    except OSError as error:
-        if not isinstance(error, BrokenPipeError):
-            from pipeline.attend import end_of
-
-            code, told = end_of(error)
-            if code == EXIT_BUG:
-                raise
-            # A disk that failed where nobody reckoned with it, or a list whose announcement found no room (`> /dev/full`, a closed
-            # stdout); then stdout must not be flushed again.
-            with contextlib.suppress(OSError):
-                answer(told, "stderr")
-            os._exit(code)
+    except BrokenPipeError:
         # The reader of the answer went away (`| head`): nothing is wrong with the answer, and nobody is left to flush to.
         os._exit(0)
+    except Exception as error:
+        from pipeline.attend import end_of
+
+        code, told = end_of(error)
+        if code == EXIT_BUG:
+            raise
+        # A disk that failed where nobody reckoned with it, memory that ran out, or a list whose announcement found no room
+        # (`> /dev/full`, a closed stdout); then stdout must not be flushed again.
+        with contextlib.suppress(OSError):
+            answer(words().found(told), "stderr")
+        os._exit(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -41,8 +42,10 @@ def list_dump(path: Path) -> list[DumpFile]:
         raise DumpError(f"{path}: no such file or folder")
     root = path.resolve()
     files, sidecars = [], {}
-    for entry in sorted(path.rglob("*")):
+    for entry in _entries(path):
         name = entry.relative_to(path).as_posix()
+        if not _is_text(name):
+            raise DumpError(f"{name!a}: a file name that is not UTF-8; rename it")
         if any(part.startswith(".") for part in name.split("/")):
             continue
         if entry.is_symlink() and not _inside(entry, root):
@@ -61,6 +64,24 @@ def list_dump(path: Path) -> list[DumpFile]:
     if not files:
         raise DumpError(f"{path}: no file in it; wait for the upload, then run again")
     return _promised(sorted(files, key=lambda file: file.name), sidecars, whole=True)
+
+
+def _entries(folder: Path) -> list[Path]:
+    """All that lies below a folder, sorted; raises `DumpError` for a folder that cannot be listed, whose files would else be missed."""
+
+    def refuse(error: OSError) -> None:
+        raise unreadable(Path(str(error.filename)).name, error)
+
+    found = [Path(place) / name for place, folders, names in os.walk(folder, onerror=refuse) for name in (*folders, *names)]
+    return sorted(found)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # bytes of another encoding, as Python carries them
+        return False
+    return True
 
 
 def _promised(files: list[DumpFile], sidecars: Mapping[str, Path], *, whole: bool) -> list[DumpFile]:

@@ -28,6 +28,7 @@ TENDING: dict[str, str] = {
     "{file}: {problem}; make it readable": "{file}：{problem}；请让它可读",
     "{folder} is a file; name a folder with --data": "{folder} 是文件；请用 --data 指定文件夹",
     "{folder} cannot be written by {user}; give the right, or run as its owner": "{user} 不能写 {folder}；请授予权限，或以其所有者运行",
+    "{file} cannot be read by {user}; give the right, or run as its owner": "{user} 不能读 {file}；请授予权限，或以其所有者运行",
     "{folder} is not there yet; run `shortlist init --data {folder}`": "{folder} 还不存在；请运行 `shortlist init --data {folder}`",
     "{folder} can be written": "{folder} 可以写",
     "no complete dump in {folder}; put one there in a folder named by its week": "{folder} 里没有完整的数据；请放进以周命名的文件夹",
