@@ -8,6 +8,7 @@ aliases (`import pyarrow.parquet as pq` makes `pq.read_table` `pyarrow.parquet.r
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -77,6 +78,12 @@ def circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
             yield from walk(module, [module])
 
 
+@functools.cache
+def _kind_of(name: str) -> str | None:
+    """The deed that goes by a name; the same few names are used all over the house."""
+    return next((kind for pattern, kind in NAMES if fnmatchcase(name, pattern)), None)
+
+
 class _Reader(ast.NodeVisitor):
     def __init__(self, module: str, known: frozenset[str], is_package: bool) -> None:
         self.package = module if is_package else module.rpartition(".")[0]
@@ -135,10 +142,9 @@ class _Reader(ast.NodeVisitor):
         name = self._dotted(node)
         if "." in name and not self._is_imported(node):
             return  # a variable that only happens to be called `time`
-        for pattern, kind in NAMES:
-            if fnmatchcase(name, pattern):
-                self._deed(kind, node, name)
-                return
+        kind = _kind_of(name)
+        if kind is not None:
+            self._deed(kind, node, name)
 
     def visit_Call(self, node: ast.Call) -> None:
         name = self._dotted(node.func)

@@ -45,23 +45,41 @@ def run_into(data, dump, **options):
 
 
 @pytest.fixture(scope="module")
-def first(market, tmp_path_factory):
-    """The first dump of the market, run in this process."""
-    return run_into(tmp_path_factory.mktemp("first"), market / "dumps" / "2026-W45", workers=1).folder
+def first_data(market, tmp_path_factory):
+    """A data folder into which the first dump of the market was run, in this process."""
+    data = tmp_path_factory.mktemp("first")
+    run_into(data, market / "dumps" / "2026-W45", workers=1)
+    return data
 
 
-def test_two_and_four_workers_give_the_same_bytes_and_facts_as_one(market, first, tmp_path):
-    for workers in (2, 4):
-        again = run_into(tmp_path / str(workers), market / "dumps" / "2026-W45", workers=workers).folder
-        assert bytes_of(again) == bytes_of(first)
-        assert facts_of(again) == facts_of(first)
+@pytest.fixture(scope="module")
+def first(first_data):
+    """The folder of that run."""
+    return (first_data / "shortlists" / "2026-W45").resolve()
 
 
-def test_any_number_of_buckets_gives_the_same_bytes(market, first, tmp_path, monkeypatch):
+@pytest.fixture
+def after_first(first_data, tmp_path):
+    """A copy of that data folder, to go on with."""
+    shutil.copytree(first_data, tmp_path / "data", symlinks=True)
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("workers", [2, pytest.param(3, marks=pytest.mark.soak), pytest.param(4, marks=pytest.mark.soak)])
+def test_any_number_of_workers_gives_the_same_bytes_and_facts_as_one(market, first, tmp_path, workers):
+    again = run_into(tmp_path, market / "dumps" / "2026-W45", workers=workers).folder
+    assert bytes_of(again) == bytes_of(first)
+    assert facts_of(again) == facts_of(first)
+
+
+@pytest.mark.parametrize("size", [250_000, pytest.param(60_000, marks=pytest.mark.soak)])
+def test_any_number_of_buckets_gives_the_same_bytes(market, first, tmp_path, monkeypatch, size):
     from pipeline import run as run_module
 
-    monkeypatch.setattr(run_module, "_BUCKET_BYTES", 60_000)
-    again = run_into(tmp_path, market / "dumps" / "2026-W45", workers=1).folder
+    dump = market / "dumps" / "2026-W45"
+    assert sum(path.stat().st_size for path in dump.iterdir()) > 4 * size
+    monkeypatch.setattr(run_module, "_BUCKET_BYTES", size)
+    again = run_into(tmp_path, dump, workers=1).folder
     assert bytes_of(again) == bytes_of(first)
 
 
@@ -88,29 +106,25 @@ def test_shuffled_rows_give_equal_tables_but_for_the_line(market, first, tmp_pat
         assert new.drop_columns(drop).equals(old.drop_columns(drop))
 
 
-def test_a_second_run_says_so_and_changes_nothing(market, tmp_path):
-    one = run_into(tmp_path, market / "dumps" / "2026-W45")
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.name != ".lock"}
-    two = run_into(tmp_path, market / "dumps" / "2026-W45")
-    assert one.is_new and not two.is_new and two.folder == one.folder
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.name != ".lock"} == before
+def test_a_second_run_says_so_and_changes_nothing(market, first, after_first):
+    before = {path: path.stat().st_mtime_ns for path in after_first.rglob("*") if path.name != ".lock"}
+    again = run_into(after_first, market / "dumps" / "2026-W45")
+    assert not again.is_new and again.folder.name == first.name
+    assert {path: path.stat().st_mtime_ns for path in after_first.rglob("*") if path.name != ".lock"} == before
 
 
-def test_another_plan_another_top_or_another_byte_of_the_dump_is_another_run(market, tmp_path):
-    dump = tmp_path / "2026-W45"
-    shutil.copytree(market / "dumps" / "2026-W45", dump)
-    plan = tmp_path / "plan.toml"
-    plan.write_text("[rules]\ngross_margin_min = 0.41\n")
-    names = [run_into(tmp_path / "data", dump, **options).folder.name for options in ({}, {"top": 5}, {"plan": plan})]
-    with (dump / "listed.csv").open("a") as handle:
-        handle.write("B0ZZZZZZZZ,US,NEW-1,20.00,S,2026-01-01\n")
-    names.append(run_into(tmp_path / "data", dump).folder.name)
+def test_another_plan_another_top_or_another_byte_of_the_dump_is_another_run(make_dump, run):
+    dump = make_dump("2026-W45")
+    names = [run(dump, **options).folder.name for options in ({}, {"top": 5}, {"plan": "[rules]\ngross_margin_min = 0.41\n"})]
+    with (dump / "offers.csv").open("a") as handle:
+        handle.write("\n")
+    names.append(run(dump).folder.name)
     assert len(set(names)) == 4
 
 
-def test_weeks_in_a_row_keep_the_history_of_the_weeks_before(market, tmp_path):
-    for week in ("2026-W45", "2026-W46", "2026-W47"):
-        run = run_into(tmp_path, market / "dumps" / week)
+def test_weeks_in_a_row_keep_the_history_of_the_weeks_before(market, after_first, tmp_path):
+    for week in ("2026-W46", "2026-W47"):
+        run = run_into(after_first, market / "dumps" / week)
     alone = run_into(tmp_path / "alone", market / "dumps" / "2026-W47")
     kept = pq.read_table(run.folder / "decisions.parquet", columns=["price_evidence", "price_p05"]).to_pandas()
     lone = pq.read_table(alone.folder / "decisions.parquet", columns=["price_evidence", "price_p05"]).to_pandas()
@@ -197,23 +211,21 @@ def test_dry_run_writes_nothing(market, tmp_path):
     assert run.manifest["candidates"] > 1000 and not (tmp_path / "data").exists()
 
 
-def test_the_command_prints_one_summary_line_and_one_json_object(market, tmp_path, command):
-    dump = market / "dumps" / "2026-W45"
-    done = command("run", dump, "--data", tmp_path)
+def test_the_command_prints_one_summary_line_and_one_json_object(make_dump, tmp_path, command):
+    dump, data = make_dump("2026-W45"), tmp_path / "data"
+    done = command("run", dump, "--data", data)
     assert done.returncode == 0
     assert done.stdout.startswith("done in ") and done.stdout.count("\n") == 1 and "shortlisted" in done.stdout
-    again = command("run", dump, "--data", tmp_path, "--json")
+    again = command("run", dump, "--data", data, "--json")
     answer = json.loads(again.stdout)
     assert again.returncode == 0 and answer["is_new"] is False and answer["week"] == "2026-W45"
-    assert "up to date" in command("run", dump, "--data", tmp_path).stdout
+    assert "up to date" in command("run", dump, "--data", data).stdout
 
 
-def test_the_newest_complete_dump_is_taken_and_an_unfinished_one_is_passed_over(market, tmp_path, command):
-    dumps = tmp_path / "dumps"
-    shutil.copytree(market / "dumps" / "2026-W45", dumps / "2026-W45")
-    shutil.copytree(market / "dumps" / "2026-W46", dumps / "2026-W46")
-    (dumps / "2026-W46" / "more.csv.part").write_text("x")
-    (dumps / "not-a-week").mkdir()
+def test_the_newest_complete_dump_is_taken_and_an_unfinished_one_is_passed_over(make_dump, tmp_path, command):
+    make_dump("2026-W45")
+    (make_dump("2026-W46") / "more.csv.part").write_text("x")
+    (tmp_path / "dumps" / "not-a-week").mkdir()
     assert json.loads(command("run", "--data", tmp_path, "--json").stdout)["week"] == "2026-W45"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 
 import pytest
@@ -10,11 +11,13 @@ import pytest
 TALKS_TO_OTHERS = {"notify", "doctor"}  # start a process: one that sends messages, the system's own crontab and systemctl
 
 
+@functools.cache
 def modules(root):
-    for path in sorted((root / "pipeline").rglob("*.py")):
-        yield path.relative_to(root / "pipeline").with_suffix("").as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+    paths = sorted((root / "pipeline").rglob("*.py"))
+    return [(path.relative_to(root / "pipeline").with_suffix("").as_posix(), ast.parse(path.read_text(encoding="utf-8"))) for path in paths]
 
 
+@functools.cache
 def calls(tree):
     return [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
 
