@@ -29,7 +29,7 @@ from pipeline.stages.kept_records import KEPT_COLUMNS, told_once
 from pipeline.stages.margin import Tariff, schedules_in_force
 from pipeline.stages.offer_costs import Rates, rate_counts
 from pipeline.store_history import Known
-from pipeline.store_tables import PriceSpill, SpillFile
+from pipeline.store_spill import PriceSpill, SpillFile
 from pipeline.tables import OFFERS, ORIGIN, schema
 from pipeline.week import Bucket, PriceFile, WeekFacts, decide
 
@@ -100,7 +100,7 @@ def _spill_kept(task: DecideTask, prices: Mapping[str, PriceRows], bucket: Bucke
     """What this dump adds to what later weeks know: prices by marketplace, orders and return reports."""
     kept = {}
     for market, rows in prices.items():
-        kept[market] = task.work / f"kept-{market}-{task.bucket:05d}.arrow"
+        kept[market] = task.work / f"kept-{market}-{task.bucket:05d}.prices"
         with PriceSpill(kept[market], 1, {}) as spill:
             spill.write(rows)
     for name, rows in (("orders", bucket.orders), ("returns", bucket.returns)):

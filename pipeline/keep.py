@@ -21,7 +21,8 @@ from pipeline.spills import spilled
 from pipeline.stages.kept_records import counted
 from pipeline.store_history import KeptWeeks, merge_ids, read_ids, write_ids
 from pipeline.store_merge import merge_loose
-from pipeline.store_tables import RunSink, SpillFile, group_count
+from pipeline.store_spill import SpillFile
+from pipeline.store_tables import RunSink, group_count
 from pipeline.tables import DELIVERIES, schema
 
 PARCELS = pa.field("parcels", pa.int64())
@@ -52,7 +53,7 @@ def keep_week(kept: KeptWeeks, week: str, told: Told, work: Path) -> None:
 
 def _prices(told: Told, filled: Path) -> None:
     currency = {code: market.currency for code, market in load_configs().marketplaces.items()}
-    markets = sorted({name for answer in told.decided for name, path in answer.kept.items() if path.suffix == ".arrow"})
+    markets = sorted({name for answer in told.decided for name, path in answer.kept.items() if path.suffix == ".prices"})
     for market in markets:
         paths = [answer.kept[market] for answer in told.decided if market in answer.kept]
         groups = group_count(sum(len(_rows(path)) for path in paths))

@@ -20,18 +20,17 @@ HASH_BITS = 32
 # 2^64 divided by the golden ratio, made odd (Knuth, The Art of Computer Programming 3, 6.4); its inverse modulo 2^64.
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _GATHER = np.uint64(pow(0x9E3779B97F4A7C15, -1, 1 << 64))
+_SPREAD_12, _SPREAD_36 = (np.uint64((0x9E3779B97F4A7C15 << shift) & ((1 << 64) - 1)) for shift in (12, 36))
 _WIDE = np.uint64(1 << 63)
 _ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 _TAIL = np.uint64(0xFFFF)
-_TOPS = np.uint64(0x8080808080808080)
 _BLANKS = np.uint64(0x2020202020202020)
-_FROM_BLANK = np.uint64(0x5F5F5F5F5F5F5F5F)  # brings 0x21 to the top bit
-_JOINS = tuple(
-    (np.uint64(low), np.uint64(low << size), np.uint64(size - used))
-    for low, size, used in ((0x003F003F003F003F, 8, 6), (0x00000FFF00000FFF, 16, 12), (0x0000000000FFFFFF, 32, 24))
-)
-# Keeps the first n bytes of a number that holds text, first byte on top.
-_KEEP = np.array([((1 << 64) - 1) << (64 - 8 * n) & ((1 << 64) - 1) for n in range(9)], np.uint64)
+_SIGN_BITS = np.uint64(0xC0C0C0C0C0C0C0C0)  # clear in every byte that is 0..63
+_TO_TOP = np.uint64(0x7F7F7F7F7F7F7F7F)  # brings 1 to the top bit
+_TOPS = np.uint64(0x8080808080808080)
+_SIX, _TWELVE = np.uint64(0x003F003F003F003F), np.uint64(0x00000FFF00000FFF)
+# Keeps the first n bytes of a number that holds text, first byte lowest.
+_KEEP = np.array([(1 << 8 * n) - 1 for n in range(9)], np.uint64)
 
 
 def loader(buffer: np.ndarray) -> np.ndarray:
@@ -39,44 +38,46 @@ def loader(buffer: np.ndarray) -> np.ndarray:
     return np.ndarray((max(len(buffer) - 7, 0),), "<u8", buffer, strides=(1,))
 
 
-def pack(eight: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Keys of the ids at places of a buffer, and which of them are exact.
+def pack(front: np.ndarray, back: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Keys of ids, and which of them are exact.
 
     Parameters
     ----------
-    eight : `loader` of the buffer, `PAD` bytes longer than its text.
-    starts, lengths : place and size of each id in bytes, int64 of shape (n,).
+    front, back : the eight bytes from the begin of each id and the eight behind them, first byte lowest (uint64 of shape (n,)); what
+        stands behind an id does not matter.
+    lengths : size of each id in bytes, int64 of shape (n,).
 
     Returns
     -------
     (uint64 keys, bool) of shape (n,)
         A key that is not exact means nothing: such an id is for `wide_key`.
     """
-    front = eight[starts].byteswap()
-    back = eight[starts + 2].byteswap() & _TAIL  # of bytes 2..9 its last two: bytes 8 and 9 of the id
     fits = lengths == PACKED_BYTES
     keep: np.ndarray | np.uint64 = _ALL
     tail_keep: np.ndarray | np.uint64 = _TAIL
     if not fits.all():
         fits = (lengths > 0) & (lengths <= PACKED_BYTES)
         size = np.where(fits, lengths, 0)
-        keep = _KEEP[np.minimum(size, 8)]
-        tail_keep = _KEEP[np.maximum(size - 8, 0)] >> np.uint64(48)
-        front, back = front & keep, back & tail_keep
-    fits = fits & (_wrong(front, keep) | _wrong(back, tail_keep) == 0)
-    # Neighbours join: eight times 6 bits in 8, four times 12 in 16, two times 24 in 32, 48 in 64.
-    bits = front - (_BLANKS & keep)
-    for low, high, shift in _JOINS:
-        bits = ((bits & high) >> shift) | (bits & low)
-    tail = back - (_BLANKS & tail_keep)
-    bits = (bits << np.uint64(12)) | ((tail >> np.uint64(2)) & np.uint64(0xFC0)) | (tail & np.uint64(0x3F))
-    return bits * _SPREAD, fits
+        keep, tail_keep = _KEEP[np.minimum(size, 8)], _KEEP[np.maximum(size - 8, 0)]
+        front = front & keep
+    # Bytes 0..7 and 8..9, each as 1..63 in six bits.
+    bits, tail = front - (_BLANKS & keep), (back & tail_keep) - (_BLANKS & tail_keep)
+    fits = fits & ((_wrong(bits, keep) | _wrong(tail, tail_keep)) & _SIGN_BITS == 0)
+    # Neighbours join: eight times 6 bits in 8, four times 12 in 16, two times 24 in 32; the first letters come to stand highest.
+    bits = ((bits & _SIX) << np.uint64(6)) | ((bits >> np.uint64(8)) & _SIX)
+    bits = ((bits & _TWELVE) << np.uint64(12)) | ((bits >> np.uint64(16)) & _TWELVE)
+    tail = ((tail & np.uint64(0x3F)) << np.uint64(6)) | (tail >> np.uint64(8))
+    # (low 24 bits << 36 | high 24 << 12 | tail) x _SPREAD modulo 2^64, where what a shift leaves above 2^64 is gone by itself.
+    return bits * _SPREAD_36 + (bits >> np.uint64(32)) * _SPREAD_12 + tail * _SPREAD, fits
 
 
-def _wrong(text: np.ndarray, keep: np.ndarray | np.uint64) -> np.ndarray:
-    """Zero where every kept byte lies in 0x21..0x5F; sums cannot run over a byte unless its own top bit is set, which counts as wrong."""
-    not_above = (text + _FROM_BLANK) ^ keep
-    return (text | (text + _BLANKS) | not_above) & _TOPS
+def _wrong(bits: np.ndarray, keep: np.ndarray | np.uint64) -> np.ndarray:
+    """No sign bit (0xC0) in any byte exactly where every kept byte is 1..63, that is, where its letter lies in 0x21..0x5F.
+
+    A byte of 64 and more shows by its own bits; 0 is brought to 0x7F, which the xor makes 0xFF. Borrows of the subtraction before and
+    carries of this sum begin in bytes that show themselves.
+    """
+    return bits | ((bits + (_TO_TOP & keep)) ^ (_TOPS & keep))
 
 
 def pack_texts(ids: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, dict[int, str]]:
@@ -92,7 +93,8 @@ def pack_texts(ids: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, dict[int, s
         np.frombuffer(array.buffers()[2], np.uint8)[offsets[0] : offsets[-1]] if array.buffers()[2] is not None else np.zeros(0, np.uint8)
     )
     buffer = np.concatenate([text, np.zeros(PAD, np.uint8)])
-    keys, exact = pack(loader(buffer), offsets[:-1] - offsets[0], np.diff(offsets))
+    eight, starts = loader(buffer), offsets[:-1] - offsets[0]
+    keys, exact = pack(eight[starts], eight[starts + 8], np.diff(offsets))
     wide: dict[int, str] = {}
     rest = np.flatnonzero(~exact)
     coded = array.take(pa.array(rest)).dictionary_encode()

@@ -21,7 +21,7 @@ from pipeline.price_rows import PriceRows
 from pipeline.spills import with_bucket
 from pipeline.stages.price_tables import packed
 from pipeline.store_history import merge_ids, write_ids
-from pipeline.store_tables import PriceSpill
+from pipeline.store_spill import PriceSpill
 from pipeline.tables import PRICE_HISTORY, schema
 
 # Tables whose rows belong to one product and are worked on bucket by bucket; the others are small or looked up across products.
@@ -128,7 +128,7 @@ class _PriceSpills:
         """Rows of one marketplace."""
         market = told.market
         if market not in self._files:
-            path = self._task.work / f"prices-{market}-{self._task.place:05d}.arrow"
+            path = self._task.work / f"prices-{market}-{self._task.place:05d}.prices"
             facts = {"file": self._task.file.name, "marketplace": market, "currency": told.currency}
             self._files[market] = PriceSpill(path, self._task.buckets, facts)
             self._spills.append(("prices", path))

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pipeline import keys, store
 from pipeline.stages.price_tables import table_of
 from pipeline.store_history import merge_ids, read_ids
-from pipeline.store_tables import SpillFile
+from pipeline.store_spill import SpillFile
 from pipeline.tables import DUMP_TABLES, PRICE_HISTORY, empty, schema
 
 

@@ -1,4 +1,4 @@
-"""Prices on disk: spills of a running week (Arrow, a batch per bucket) and kept runs (Parquet, a row group per range of keys)."""
+"""Kept runs of prices on disk: Parquet, a row group per range of keys."""
 
 from __future__ import annotations
 
@@ -17,78 +17,13 @@ from pipeline.store_disk import new_file, written
 
 PRICES = pa.schema([("key", pa.uint64()), ("day", pa.date32()), ("cents", pa.int32())])
 TOLD = pa.field("told", pa.int64())
-_SPILLED = pa.schema([("key", pa.uint64()), ("day", pa.int32()), ("cents", pa.int32())])
 _GROUP_ROWS = 65_536
 _MOST_GROUPS = 4_096
-_BUCKETS, _GROUPS = b"buckets", b"groups"
-
-
-def by_bucket(rows: PriceRows, buckets: int) -> tuple[PriceRows, np.ndarray]:
-    """The rows of the first bucket, then those of the next ..., each bucket's in the order in which they stand; and how many each has."""
-    if buckets == 1:
-        return rows, np.array([len(rows)])
-    bucket = keys.bucket_of(rows.key, buckets)
-    # A stable sort of numbers of 8 or 16 bits is a radix sort.
-    small = bucket.astype(np.uint8 if buckets <= 1 << 8 else np.uint16)
-    return rows.take(np.argsort(small, kind="stable")), np.bincount(small, minlength=buckets)
-
-
-class PriceSpill:
-    """Prices of one file and marketplace, kept until their bucket is decided: each `write` adds one batch per bucket, in bucket order."""
-
-    def __init__(self, path: Path, buckets: int, facts: dict[str, str]) -> None:
-        self._path, self._buckets = path, buckets
-        schema = _SPILLED.with_metadata({**facts, _BUCKETS.decode(): str(buckets)})
-        with written(path):
-            self._sink = pa.OSFile(str(path), "wb")
-            self._writer = pa.ipc.new_file(self._sink, schema)
-
-    def write(self, rows: PriceRows) -> None:
-        """Add rows, those of a bucket in the order in which they stand here."""
-        self.write_sorted(*by_bucket(rows, self._buckets))
-
-    def write_sorted(self, rows: PriceRows, counts: np.ndarray) -> None:
-        """Add what `by_bucket` gave."""
-        batch = pa.record_batch([pa.array(rows.key), pa.array(rows.day), pa.array(rows.cents)], schema=_SPILLED)
-        start = 0
-        with written(self._path):
-            for count in counts.tolist():
-                self._writer.write_batch(batch.slice(start, count))
-                start += count
-
-    def __enter__(self) -> PriceSpill:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        with written(self._path):
-            self._writer.close()
-            self._sink.close()
+_GROUPS = b"groups"
 
 
 def _arrays(rows: PriceRows) -> list[pa.Array]:
     return [pa.array(rows.key), pa.array(rows.day, pa.int32()).view(pa.date32()), pa.array(rows.cents)]
-
-
-class SpillFile:
-    """A spill opened for reading, by one thread at a time; `facts` is what it says of all its rows: file, marketplace, currency."""
-
-    def __init__(self, path: Path) -> None:
-        # Read and not mapped: pages of a mapped file count as memory of the process.
-        self._source = pa.OSFile(str(path), "rb")
-        self._file = pa.ipc.open_file(self._source)
-        self.facts = {name.decode(): value.decode() for name, value in self._file.schema.metadata.items()}
-        self._buckets = int(self.facts.pop(_BUCKETS.decode()))
-
-    def read(self, bucket: int) -> PriceRows:
-        """The rows of one bucket, in the order in which they came."""
-        batches = [self._file.get_batch(place) for place in range(bucket, self._file.num_record_batches, self._buckets)]
-        return PriceRows.of([PriceRows(*(column.to_numpy() for column in batch.columns)) for batch in batches if batch.num_rows])
-
-    def __enter__(self) -> SpillFile:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._source.close()
 
 
 def _rows(table: pa.Table) -> PriceRows:

@@ -5,11 +5,12 @@ import random
 import re
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import history
+from benchmarks import history, history_lines
 from pipeline import keys
 from pipeline.errors import Refusal
 from pipeline.ingest import blocks, price_lines
@@ -83,12 +84,12 @@ def test_every_line_that_is_taken_is_read_as_the_slow_twin_reads_it(dice, piece)
         names = keys.unpack(part.rows.key, {}).to_pylist()
         for place, line in enumerate(part.line.tolist()):
             raw = lines[begin + line]
-            assert history.parse_line(raw, layout) == (names[place], part.rows.day[place], part.rows.cents[place]), raw
-            cells = [quoted or plain for quoted, plain in history._CELL.findall(raw.removesuffix(b"\r"))]
+            assert history_lines.parse_line(raw, layout) == (names[place], part.rows.day[place], part.rows.cents[place]), raw
+            cells = [quoted or plain for quoted, plain in history_lines.CELL.findall(raw.removesuffix(b"\r"))]
             assert [int(word[place]) for word in part.words] == [int.from_bytes(cells[p], "little") for p in layout.words]
         begin, taken = begin + part.lines, taken + len(part.line)
     shape = re.compile(b",".join(PLAIN[column] for column in order))
-    plain = sum(bool(shape.fullmatch(raw)) and isinstance(history.parse_line(raw, layout), tuple) for raw in lines)
+    plain = sum(bool(shape.fullmatch(raw)) and isinstance(history_lines.parse_line(raw, layout), tuple) for raw in lines)
     assert taken >= plain, "a plain line was left to others"
 
 
@@ -185,7 +186,7 @@ def test_the_whole_job_sets_bad_lines_aside_with_their_numbers_and_takes_the_las
     path.write_bytes(b"\xef\xbb\xbf" + b"\r\n".join(lines))
     told = history.run(path, out, dt.date(2026, 11, 20))
     assert told == {"lines": 13, "accepted": 6, "set_aside": 6, "products": 3}
-    table = history.pq.read_table(out)
+    table = pq.read_table(out)
     first, second, third = table.to_pylist()
     # 10 days at 10.00, then 9 at 30.00 up to the as-of day: (10 x 1000 + 9 x 3000) / 1900.
     assert (first["asin"], first["n"], first["last_price_cents"], first["nchg90"], first["days_since_change"]) == (
@@ -199,7 +200,7 @@ def test_the_whole_job_sets_bad_lines_aside_with_their_numbers_and_takes_the_las
     # Of the as-of day itself: no day in force.
     assert (second["asin"], second["n"], second["twm90"], second["q50"], second["sdlog90"]) == ("B000000002", 1, None, None, None)
     assert (third["asin"], third["q05"], third["mdd365"]) == ("a-long-lower-case-id", 500, 0.0)
-    aside = history.pq.read_table(tmp_path / "out.set_aside.parquet").to_pylist()
+    aside = pq.read_table(tmp_path / "out.set_aside.parquet").to_pylist()
     assert [(row["line"], row["reason"]) for row in aside] == [
         (5, "quote"),
         (6, "width"),

@@ -40,7 +40,7 @@ RANKS = (
     ("store",),
     ("store_merge",),
     ("store_history",),
-    ("store_tables",),
+    ("store_tables", "store_spill"),
     ("store_disk",),
     ("engine",),
     ("stages/*",),
