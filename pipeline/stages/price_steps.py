@@ -21,8 +21,8 @@ class PriceSteps:
     """What was in force when, up to the as-of day A: `cents[i]` on the days `day[i]` <= d < `until[i]`.
 
     Products number 0 .. n-1, each in rows that lie together, their days rising: those of g are `first[g]` .. `first[g + 1]` - 1, `key[g]`
-    is its key, and `product` has each row's g. A time out of stock is no row: the step before it ends early. All arrays are int64 but
-    `key` (uint64).
+    is its key, and `product` has each row's g. A time out of stock is no row: the step before it ends early. The last price of a product
+    that is still in stock `runs_on` beyond A, at which it is cut. All arrays are int64 but `key` (uint64) and `runs_on` (bool).
     """
 
     key: np.ndarray
@@ -31,22 +31,30 @@ class PriceSteps:
     until: np.ndarray
     cents: np.ndarray
     product: np.ndarray
+    runs_on: np.ndarray
     as_of: int
+
+    @property
+    def row(self) -> np.ndarray:
+        """Each row's key as int64: where keys are the positions of candidates, its candidate."""
+        return self.key.astype(np.int64)[self.product]
 
     def days_in_force(self, window: int) -> np.ndarray:
         """On how many of the last `window` days each row was in force; the price that held when the window began counts from there."""
         return np.maximum(self.until - np.maximum(self.day, self.as_of - window), 0)
 
-    def share_at_or_above(self, least_cents: np.ndarray, window: int) -> np.ndarray:
-        """Share of the last `window` days with a price on which it was at least `least_cents` (one per product); NaN without such a day."""
-        held = self.days_in_force(window)
-        above = np.where(self.cents >= least_cents[self.product], held, 0)
-        whole = self.per_product(held)
-        return np.divide(self.per_product(above), whole, out=np.full(len(whole), np.nan), where=whole > 0)
-
     def per_product(self, values: np.ndarray) -> np.ndarray:
         """Sums over each product's rows."""
         return np.add.reduceat(values, self.first[:-1]) if len(self.key) else values[:0]
+
+    def once(self) -> PriceSteps:
+        """The same prices on the same days, where a price told again is no new step: neighbours without a gap differ."""
+        again = (self.product[1:] == self.product[:-1]) & (self.cents[1:] == self.cents[:-1]) & (self.day[1:] == self.until[:-1])
+        begins, ends = np.append(True, ~again)[: len(self.day)], np.append(~again, True)[: len(self.day)]
+        product = self.product[begins]
+        first = np.append(np.flatnonzero(np.diff(product, prepend=-1)), len(product))
+        columns = (self.day[begins], self.until[ends], self.cents[begins], product, self.runs_on[ends])
+        return PriceSteps(self.key, first, *columns, self.as_of)
 
 
 def steps_of(rows: PriceRows, as_of: int) -> PriceSteps:
@@ -56,17 +64,18 @@ def steps_of(rows: PriceRows, as_of: int) -> PriceSteps:
     n = len(rows)
     is_first = np.ones(n, dtype=bool)
     is_first[1:] = rows.key[1:] != rows.key[:-1]
+    runs_on = np.append(is_first[1:], True)[:n]
     day = rows.day.astype(np.int64)
     until = np.full(n, as_of, dtype=np.int64)
     until[:-1] = np.where(is_first[1:], as_of, day[1:])
     cents, key = rows.cents.astype(np.int64), rows.key
     if n and int(cents.min()) == 0:
         priced = cents > 0
-        day, until, cents, key = day[priced], until[priced], cents[priced], key[priced]
+        day, until, cents, key, runs_on = day[priced], until[priced], cents[priced], key[priced], runs_on[priced]
         is_first = np.ones(len(key), dtype=bool)
         is_first[1:] = key[1:] != key[:-1]
     starts = np.flatnonzero(is_first)
-    return PriceSteps(key[starts], np.append(starts, len(key)), day, until, cents, np.cumsum(is_first) - 1, as_of)
+    return PriceSteps(key[starts], np.append(starts, len(key)), day, until, cents, np.cumsum(is_first) - 1, runs_on, as_of)
 
 
 @dataclass(frozen=True)
@@ -129,42 +138,10 @@ def price_features(steps: PriceSteps) -> PriceFeatures:
     )
 
 
-@dataclass(frozen=True)
-class ForecastInputs:
-    """What a price forecast starts from: `changes` of price in the `intervals` of the `span_days` from first to last price.
-
-    With `rate = changes / intervals` and a mean interval of span / intervals days, the hazard of a change follows (`docs/prices.md`).
-    All int64, shape (n,).
-    """
-
-    changes: np.ndarray
-    intervals: np.ndarray
-    span_days: np.ndarray
-
-
-def forecast_inputs(steps: PriceSteps) -> ForecastInputs:
-    """Counts behind the change hazard of every product."""
-    first, last = steps.first[:-1], steps.first[1:] - 1
-    changed = np.zeros(len(steps.day), dtype=np.int64)
-    changed[1:] = steps.cents[1:] != steps.cents[:-1]
-    changed[first] = 0
-    return ForecastInputs(steps.per_product(changed), np.diff(steps.first) - 1, steps.day[last] - steps.day[first])
-
-
 def remembered(start: np.ndarray, end: np.ndarray, today: int, half_life_days: float) -> np.ndarray:
     """Weight of a price in force on [start, end): an exponential memory that halves every `half_life_days` back from `today`."""
     decay = np.log(2) / half_life_days
     return np.exp(-decay * (today - end)) - np.exp(-decay * (today - start))
-
-
-def remembered_shares(steps: PriceSteps, half_life_days: float) -> np.ndarray:
-    """Weight of each row's time in force under an exponential memory, float64; those of a product sum to 1 (0 where none was in force).
-
-    e = 2^(-(A - until) / h) - 2^(-(A - day) / h), over the sum of the product's e.
-    """
-    weight = remembered(steps.day, steps.until, steps.as_of, half_life_days)
-    whole = steps.per_product(weight)[steps.product]
-    return np.divide(weight, whole, out=np.zeros(len(weight)), where=whole > 0)
 
 
 @dataclass(frozen=True)

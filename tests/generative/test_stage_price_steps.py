@@ -1,4 +1,4 @@
-"""Features of a price history against a twin that walks day by day, and what a forecast starts from."""
+"""Features of a price history against a twin that walks day by day."""
 
 import math
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.price_rows import PriceRows, last_told
-from pipeline.stages.price_steps import forecast_inputs, price_features, remembered_shares, steps_of
+from pipeline.stages.price_steps import price_features, steps_of
 
 AS_OF = 20_777
 # For each product: days before the as-of day (below zero: after it) -> cents, 0 is out of stock.
@@ -73,33 +73,25 @@ def test_features_are_those_of_a_walk_day_by_day(world):
                 assert got == pytest.approx(value, rel=1e-12, abs=1e-12, nan_ok=True), name
 
 
-@given(world=WORLDS, least=st.integers(1, 9000), window=st.sampled_from([28, 90, 365]))
+@given(world=WORLDS)
 @settings(max_examples=80)
-def test_the_share_of_time_at_or_above_a_price_is_that_of_the_days(world, least, window):
+def test_once_told_the_same_price_holds_on_every_day_and_neighbours_without_a_gap_differ(world):
     made = steps(world)
-    shares = made.share_at_or_above(np.full(len(made.key), least), window)
-    for share, product in zip(shares.tolist(), made.key.tolist(), strict=True):
-        known = sorted((AS_OF - ago, cents) for ago, cents in world[product].items() if ago >= 0)
-        days = [[c for start, c in known if start <= day] for day in range(AS_OF - window, AS_OF)]
-        priced = [past[-1] for past in days if past and past[-1]]
-        assert share == pytest.approx(sum(p >= least for p in priced) / len(priced) if priced else math.nan, nan_ok=True)
+    once = made.once()
 
+    def by_day(some):
+        columns = zip(some.row.tolist(), some.day.tolist(), some.until.tolist(), some.cents.tolist(), strict=True)
+        return {(row, day): cents for row, begin, end, cents in columns for day in range(begin, end)}
 
-@given(world=WORLDS, half_life=st.sampled_from([7.0, 60.0]))
-@settings(max_examples=60)
-def test_remembered_prices_weigh_each_day_by_its_age(world, half_life):
-    made = steps(world)
-    weights = remembered_shares(made, half_life)
-    whole = {}
-    for product, day, until in zip(made.product.tolist(), made.day.tolist(), made.until.tolist(), strict=True):
-        whole.setdefault(product, []).append(2 ** (-(AS_OF - until) / half_life) - 2 ** (-(AS_OF - day) / half_life))
-    flat = [part / sum(parts) if sum(parts) else 0 for _, parts in sorted(whole.items()) for part in parts]
-    assert weights.tolist() == pytest.approx(flat, abs=1e-9)
-
-
-def test_change_counts_and_span_by_hand():
-    found = forecast_inputs(steps([{50: 1999, 40: 1999, 30: 2499, 10: 1999}, {5: 100}]))
-    assert (found.changes.tolist(), found.intervals.tolist(), found.span_days.tolist()) == ([2, 0], [3, 0], [40, 0])
+    assert by_day(once) == by_day(made)
+    assert once.key.tolist() == made.key.tolist() and once.row[once.runs_on].tolist() == made.row[made.runs_on].tolist()
+    rows = list(zip(once.row.tolist(), once.day.tolist(), once.until.tolist(), once.cents.tolist(), strict=True))
+    assert all(one[0] != other[0] or one[2] < other[1] or one[3] != other[3] for one, other in zip(rows, rows[1:], strict=False))
+    assert [once.product[once.first[g] : once.first[g + 1]].tolist() for g in range(len(once.key))] == [
+        [g] * int(size) for g, size in enumerate(np.bincount(once.product, minlength=len(once.key)))
+    ]
+    in_stock = {row for row, told in enumerate(world) if (known := {a: c for a, c in told.items() if a >= 0}) and known[min(known)]}
+    assert set(once.row[once.runs_on].tolist()) == in_stock
 
 
 def test_a_price_of_the_as_of_day_alone_has_no_window():

@@ -10,7 +10,9 @@ from pipeline.config import load_plan
 from pipeline.demo.market import build_market
 from pipeline.demo.prices import build_steps
 from pipeline.stages.price_learning import PriceModel, learn_prices
-from pipeline.stages.prices import _steps, learn_from_history, price_distributions, weekly_changes
+from pipeline.stages.price_looks import weekly_changes
+from pipeline.stages.price_training import learn_from_history
+from pipeline.stages.prices import price_distributions, told_steps
 
 PLAN = load_plan().forecast
 AS_OF = 20_000
@@ -30,7 +32,7 @@ def test_weekly_changes_are_those_of_a_walk_from_week_to_week(steps):
     rows = [(at, ago, cents) for at, one in enumerate(steps) for ago, cents in one.items()]
     if not rows:
         return
-    found = weekly_changes(_steps(history(*zip(*rows, strict=True)), AS_OF), len(steps))
+    found = weekly_changes(told_steps(history(*zip(*rows, strict=True)), AS_OF), len(steps))
     for at, one in enumerate(steps):
         changes = intervals = 0
         last = None
