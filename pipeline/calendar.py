@@ -50,6 +50,12 @@ def sunday_of(week: str) -> dt.date:
     return dt.date.fromisocalendar(int(week[:4]), int(week[6:]), 7)
 
 
+def next_week(week: str) -> str:
+    """The week after one."""
+    year, number, _ = (sunday_of(week) + dt.timedelta(days=1)).isocalendar()
+    return f"{year:04d}-W{number:02d}"
+
+
 def day_number(day: dt.date) -> int:
     """Days since 1970-01-01."""
     return day.toordinal() - dt.date(1970, 1, 1).toordinal()

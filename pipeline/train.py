@@ -1,14 +1,14 @@
 """`shortlist train`: fit models to the seller's own records and keep them in the data folder, each with its card.
 
 What is read is every dump of the data folder (or those that are named): order lines, return reports, and the candidates that tell
-class and price. Nothing here knows a clock: the newest week's Sunday is the day.
+class and price; prices of weeks that the store knows come from the store. Nothing here knows a clock: the newest week's Sunday is the day.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,35 +18,30 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline import engine, store
-from pipeline.calendar import checked_week, day_number, sunday_of, week_of
+from pipeline.calendar import checked_week, next_week, week_of
 from pipeline.config import load_configs, load_plan
 from pipeline.decide_task import category_policy
 from pipeline.errors import DumpError, NothingToDo, UsageError
-from pipeline.frames import days, text, to_frame, whole
-from pipeline.ingest.files import list_dump
+from pipeline.frames import days, text, whole
 from pipeline.inputs import complete_dumps
 from pipeline.models import Trained, keep_model, packed
 from pipeline.plan import Plan
 from pipeline.plan_check import check_plan
-from pipeline.read_task import ReadTask, read_context, read_task
-from pipeline.spills import product_hash, spilled, spilled_history
-from pipeline.stages.candidates import one_row_per_product
+from pipeline.spills import product_hash
 from pipeline.stages.categories import classify, compile_rules
 from pipeline.stages.orders import order_facts
 from pipeline.stages.records import own_counts, period_counts
-from pipeline.stages.repeats import without_repeats
 from pipeline.stages.return_model import ReturnCounts, fit_returns
 from pipeline.stages.return_title_training import compare_titles, fit_with_titles
 from pipeline.stages.return_training import FOLDS, Later, held_out, training_lines, unseen_products
 from pipeline.stages.returns import configured_priors, counted_evidence
-from pipeline.train_prices import sampled_history, train_prices
+from pipeline.store_history import Known
+from pipeline.train_prices import kept_prices, train_prices
+from pipeline.train_records import Gathering, Records, Say, gather_records
 from pipeline.week import with_ordered_products
 
-KEY = ["marketplace", "product_id"]
 PRODUCTS_MIN = 5
 _EARLIER_SHARE = 0.7  # of the mature orders: before the cut
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -60,19 +55,7 @@ class TrainOptions:
     dry_run: bool = False
 
 
-@dataclass(frozen=True)
-class Records:
-    """The seller's records over all dumps, in the columns of `tables`, and one candidate row per product that has any."""
-
-    candidates: pd.DataFrame
-    orders: pd.DataFrame
-    returns: pd.DataFrame
-    histories: tuple[pa.Table, ...]  # of each dump, newest first
-    as_of: int
-    files: tuple[tuple[str, str], ...]  # name and SHA-256 of every file that was read
-
-
-def train(options: TrainOptions, say: Say = lambda line: None) -> list[Trained]:
+def train(options: TrainOptions, say: Say = lambda line: None, watch: engine.Watch = engine.unwatched) -> list[Trained]:
     """Fit every model that the records allow, and keep them unless it is a dry run.
 
     Raises
@@ -88,19 +71,22 @@ def train(options: TrainOptions, say: Say = lambda line: None) -> list[Trained]:
     dumps, week = _dumps(data, options)
     if options.dry_run:
         with store.scratch_folder() as work:
-            return _trained(gather_records(dumps, week, plan, work, say), plan)
+            return _trained(options, data, dumps, week, Gathering(plan, work, say, watch))
     with data.lock():
         data.sweep()
         with data.work_folder() as work:
-            trained = _trained(gather_records(dumps, week, plan, work, say), plan)
+            trained = _trained(options, data, dumps, week, Gathering(plan, work, say, watch))
         for one in trained:
             keep_model(data, one)
     return trained
 
 
-def _trained(records: Records, plan: Plan) -> list[Trained]:
-    prices = train_prices(records.histories, records.as_of, plan)
-    return [train_returns(records, plan), *([prices] if prices is not None else [])]
+def _trained(options: TrainOptions, data: store.DataFolder, dumps: Sequence[Path], week: str, gathering: Gathering) -> list[Trained]:
+    # Named dumps are all that is asked for; else what the weeks told of prices is kept already.
+    known = Known() if options.dumps else data.kept.known(next_week(week))
+    records = gather_records(dumps, week, gathering, frozenset(told for told, _ in known.weeks))
+    prices = train_prices([*records.histories, kept_prices(known)], records.as_of, gathering.plan)
+    return [train_returns(records, gathering.plan), *([prices] if prices is not None else [])]
 
 
 def _dumps(data: store.DataFolder, options: TrainOptions) -> tuple[list[Path], str]:
@@ -120,50 +106,6 @@ def _dumps(data: store.DataFolder, options: TrainOptions) -> tuple[list[Path], s
     if not found:
         raise NothingToDo(f"no complete dump in {data.dumps} to learn from; put one there, or name a folder")
     return [path for _, path in found], last or found[0][0]
-
-
-def gather_records(dumps: Sequence[Path], week: str, plan: Plan, work: Path, say: Say = lambda line: None) -> Records:
-    """Read the dumps, newest first; a product's candidate row is that of the newest dump that holds it."""
-    context = read_context(plan)
-    orders, returns, candidates, histories, files = [], [], [], [], []
-    with engine.executor(1) as pool:
-        for place, dump in enumerate(dumps):
-            say(f"reading {dump}")
-            folder = work / f"dump-{place:05d}"
-            store.make_folder(folder)
-            named = list_dump(dump)
-            answers = engine.run_all(pool, read_task, [ReadTask(file, at, context, folder, 1) for at, file in enumerate(named)])
-            files += [(f"{dump.name}/{file.name}", answer.report.sha256) for file, answer in zip(named, answers, strict=True)]
-            spills = [spill for answer in answers for spill in answer.spills]
-            orders.append(_marked(spilled(spills, "orders"), dump.name))
-            returns.append(_marked(spilled(spills, "returns"), dump.name))
-            candidates.append(spilled(spills, "candidates"))
-            histories.append(sampled_history(spilled_history(spills), candidates[-1].num_rows))
-    return Records(
-        candidates=_newest_rows(candidates, orders, returns),
-        orders=to_frame(pa.concat_tables(orders)),
-        returns=without_repeats(to_frame(pa.concat_tables(returns)))[0],
-        histories=tuple(histories),
-        as_of=day_number(sunday_of(week)),
-        files=tuple(files),
-    )
-
-
-def _marked(table: pa.Table, dump: str) -> pa.Table:
-    """Files of different dumps may have the same name: told apart, so that repeats inside one file stay what they are."""
-    named = pa.array([f"{dump}/{file}" for file in table["file"].to_pylist()], pa.string())
-    return table.set_column(table.column_names.index("file"), table.schema.field("file"), named)
-
-
-def _newest_rows(candidates: Sequence[pa.Table], orders: Sequence[pa.Table], returns: Sequence[pa.Table]) -> pd.DataFrame:
-    recorded = {product for table in (*orders, *returns) for product in table["product_id"].unique().to_pylist()}
-    wanted = pa.array(sorted(recorded), pa.string())
-    parts = []
-    for table in candidates:
-        has_counts = pa.compute.and_(pa.compute.is_valid(table["sold_orders"]), pa.compute.is_valid(table["returned_orders"]))
-        kept = table.filter(pa.compute.or_(pa.compute.is_in(table["product_id"], value_set=wanted), has_counts))
-        parts.append(one_row_per_product(to_frame(kept)).candidates)
-    return pd.concat(parts, ignore_index=True).drop_duplicates(KEY, keep="first").reset_index(drop=True)
 
 
 @dataclass(frozen=True)

@@ -1,37 +1,73 @@
-"""What the dumps' price histories say of products in general, as a model for the forecast of those that have little history."""
+"""What price histories say of products in general, as a model for the forecast of those that have little history."""
 
 from __future__ import annotations
 
 import datetime as dt
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from pipeline.config import load_configs
 from pipeline.frames import to_frame
+from pipeline.keys import HASH_BITS
 from pipeline.messages import Words
 from pipeline.models import Trained, packed
 from pipeline.plan import Plan
+from pipeline.price_rows import newest_told
 from pipeline.spills import product_hash
-from pipeline.stages.prices import learn_from_history
+from pipeline.stages.price_tables import table_of
+from pipeline.stages.price_training import learn_from_history
+from pipeline.store_history import Known
+from pipeline.tables import PRICE_HISTORY, empty
 
 KEY = ["marketplace", "product_id"]
-_HASH_BITS = 32
+_LOOKED_OF = 64  # of as many ranges of keys the first is counted, to know how many products there are
 PRODUCTS_MAX = 20_000  # a kernel of 99 quantiles needs no more
 
 
-def sampled_history(table: pa.Table, products: int) -> pa.Table:
+@dataclass(frozen=True)
+class SampledPrices:
+    """Prices in the columns of `tables.PRICE_HISTORY` of the products whose hash lies below a share of all hashes."""
+
+    table: pa.Table
+    share: float
+
+    def below(self, share: float) -> pa.Table:
+        """Those below a lesser share."""
+        return (
+            self.table
+            if share >= self.share
+            else self.table.filter(pa.array(product_hash(self.table["product_id"]) < share * 2**HASH_BITS))
+        )
+
+
+def sampled_prices(table: pa.Table, products: int) -> SampledPrices:
     """The prices of about `PRODUCTS_MAX` of this many products, chosen by the hash of their ids."""
     share = min(1.0, PRODUCTS_MAX / max(products, 1))
-    return table.filter(pa.array(product_hash(table["product_id"]) < share * 2**_HASH_BITS))
+    return SampledPrices(SampledPrices(table, 1.0).below(share), share)
 
 
-def train_prices(histories: Sequence[pa.Table], as_of: int, plan: Plan) -> Trained | None:
-    """Learn from the price histories of dumps, newest first; None when none of its parts can be learnt."""
-    told = to_frame(pa.concat_tables(histories)).drop_duplicates([*KEY, "date"], keep="first")
+def kept_prices(known: Known) -> SampledPrices:
+    """What kept weeks told of the prices of about `PRODUCTS_MAX` products, the newest word on each day."""
+    wide, currencies = known.wide_ids(), {code: market.currency for code, market in load_configs().marketplaces.items()}
+    markets = known.markets()
+    looked = sum(len(np.unique(known.prices(market, 0, _LOOKED_OF)[0].key)) for market in markets)
+    parts = max(1, looked * _LOOKED_OF // PRODUCTS_MAX)
+    found = [empty(PRICE_HISTORY)]
+    for market in markets:
+        found.append(table_of(newest_told(*known.prices(market, 0, parts)), market, currencies[market], wide))
+    return SampledPrices(pa.concat_tables(found), 1 / parts)
+
+
+def train_prices(histories: Sequence[SampledPrices], as_of: int, plan: Plan) -> Trained | None:
+    """Learn from price histories, the first word on a day before later ones; None when none of the parts can be learnt."""
+    share = min(part.share for part in histories)
+    told = to_frame(pa.concat_tables([part.below(share) for part in histories])).drop_duplicates([*KEY, "date"], keep="first")
     told = told.assign(row=pd.factorize(pd.MultiIndex.from_frame(told[KEY]), sort=True)[0])
     model = learn_from_history(told, as_of, plan.forecast)
     parts = {name: value for name, value in model.model_dump().items() if value is not None}

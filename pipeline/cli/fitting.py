@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from pipeline.cli.options import DATA, JSON, LANG, PLAN, WEEK
-from pipeline.cli.speaking import answer, answer_json, follow, is_watched, words
+from pipeline.cli.speaking import answer, answer_json, bar, follow, is_watched, words
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,10 @@ def train(as_json: bool, **asked: Any) -> None:
     if fitting.categories:
         from pipeline.train_categories import CategoryOptions, train_categories
 
-        options = CategoryOptions(fitting.data, fitting.labels, fitting.taxonomy, fitting.dry_run)
-        _answer_trained([train_categories(options)], fitting.dry_run, as_json)
+        asked_for = CategoryOptions(fitting.data, fitting.labels, fitting.taxonomy, fitting.dry_run)
+        _answer_trained([train_categories(asked_for)], fitting.dry_run, as_json)
         return
+    from pipeline.engine import unwatched
     from pipeline.train import TrainOptions
     from pipeline.train import train as fit
 
@@ -66,7 +67,8 @@ def train(as_json: bool, **asked: Any) -> None:
         if is_watched():
             answer(words().found(line), "stderr")
 
-    told = fit(TrainOptions(fitting.data, fitting.dumps, fitting.week, fitting.plan, fitting.dry_run), say)
+    options = TrainOptions(fitting.data, fitting.dumps, fitting.week, fitting.plan, fitting.dry_run)
+    told = fit(options, say, bar if is_watched() and not as_json else unwatched)
     _answer_trained(told, fitting.dry_run, as_json)
 
 

@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.options import DATA, JSON, LANG, PLAN, WEEK
-from pipeline.cli.speaking import answer, answer_json, asked_language, follow, is_watched, screen, words
+from pipeline.cli.speaking import answer, answer_json, asked_language, bar, follow, is_watched, words
 from pipeline.errors import Locked, Refusal
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from pipeline.engine import Work
     from pipeline.weeks import Outcome
 
 
@@ -54,11 +51,6 @@ def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | 
         if not quiet and is_watched():
             answer(words().found(line), "stderr")
 
-    def watch(work: Work) -> AbstractContextManager[object]:
-        from pipeline.progress import Bar
-
-        return Bar(screen(), work, words())
-
     def warn(line: str) -> None:
         if not quiet:
             answer(words()("warning: {text}", text=words().found(line)), "stderr")
@@ -69,7 +61,7 @@ def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | 
 
     try:
         has_bar = is_watched() and not quiet and not as_json
-        asked |= {"lang": asked_language(), "watch": watch if has_bar else None}
+        asked |= {"lang": asked_language(), "watch": bar if has_bar else None}
         attended_run(asked, Wishes(rebuild, keep, log), Voices(say, warn, tell))
     except Refusal as refusal:
         if not isinstance(refusal, Locked):

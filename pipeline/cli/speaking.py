@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from rich.console import Console
 
+    from pipeline.engine import Work
     from pipeline.messages import Words
 
 # Which language was asked for, and which the plan in hand names; kept here, since a refusal ends in `main`.
@@ -51,6 +54,13 @@ def screen() -> Console:
     from rich.console import Console
 
     return Console(file=sys.stderr)
+
+
+def bar(work: Work) -> AbstractContextManager[object]:
+    """How far a piece of work is, on stderr while it lasts."""
+    from pipeline.progress import Bar
+
+    return Bar(screen(), work, words())
 
 
 def answer(lines: list[str] | str, stream: str = "stdout") -> None:

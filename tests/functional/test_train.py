@@ -1,6 +1,7 @@
 """`shortlist train`: the seller's records in, a model and its card out, and what the next run makes of it."""
 
 import json
+import shutil
 
 import pyarrow.parquet as pq
 import pytest
@@ -76,3 +77,23 @@ def test_a_model_of_undated_counts_alone_is_taken_by_the_next_run(make_dump, tmp
     assert told[0].card["data"]["to"] == "2026-11-22" and told[0].card["later_orders"] is None
     found = run_week(Options(data=tmp_path / "data", dump=dump, workers=1))
     assert found.manifest["models"]["returns"] == told[0].digest
+
+
+def test_prices_of_weeks_that_were_run_come_from_the_store_as_of_the_week(tmp_path):
+    market, data = tmp_path / "market", tmp_path / "data"
+    write_demo(market, 300, 2, 4)
+    dumps = sorted((market / "dumps").iterdir())
+    named = {one.kind: one for one in train(TrainOptions(tmp_path / "none", tuple(dumps[:1]), dry_run=True))}
+    for dump in dumps:
+        run_week(Options(data=data, dump=dump, workers=1))
+    shutil.copytree(market / "dumps", data / "dumps")
+    for path in (data / "dumps").rglob("*price*"):
+        path.unlink()
+
+    def card(week):
+        return {one.kind: one for one in train(TrainOptions(data, week=week, dry_run=True))}["prices"].card["data"]
+
+    first, both = card(dumps[0].name), card(dumps[1].name)
+    assert first["products"] >= named["prices"].card["data"]["products"] > 100
+    assert first["prices"] >= named["prices"].card["data"]["prices"]
+    assert both["prices"] > first["prices"] and both["to"] > first["to"]

@@ -28,6 +28,7 @@ RANKS = (
     ("run", "train", "train_categories", "check", "look", "decide"),
     ("run_facts", "across"),
     ("keep",),
+    ("train_records",),
     ("train_prices",),
     ("demo/*",),
     ("accounts",),
