@@ -84,7 +84,7 @@ Told = tuple[int, int, list[history_lines.Aside], dict[int, str]]  # of a block:
 
 def spill_blocks(job: Job, worker: int) -> list[Told]:
     """Read every block that is this worker's turn into its spill; what became of the lines of each."""
-    _keep_freed_memory()
+    keep_freed_memory()
     told = []
     with PriceSpill(job.spill(worker), job.buckets, {}) as sink:
         for block in history_lines.read_blocks(job.csv, job.bounds[worker :: job.workers], job.layout, job.buckets):
@@ -95,7 +95,7 @@ def spill_blocks(job: Job, worker: int) -> list[Told]:
 
 def put_features_aside(job: Job, cuts: list[str], wide: dict[int, str], worker: int) -> None:
     """The features of every bucket that is this worker's turn."""
-    _keep_freed_memory()
+    keep_freed_memory()
     with contextlib.ExitStack() as opened:
         files = [opened.enter_context(SpillFile(job.spill(place))) for place in range(job.workers)]
         aside = opened.enter_context(Aside(job.aside(worker), cuts))
@@ -103,13 +103,13 @@ def put_features_aside(job: Job, cuts: list[str], wide: dict[int, str], worker: 
             aside.add(features_of(read_in_turn(files, bucket), job.as_of, wide))
 
 
-def _keep_freed_memory() -> None:
+def keep_freed_memory() -> None:
     """Let the C library learn that such sizes come and go: it then asks the system once (glibc, mallopt(3), M_MMAP_THRESHOLD)."""
     np.empty(_KEPT_BYTES, np.uint8)
 
 
 @contextlib.contextmanager
-def _pool(workers: int) -> Iterator[Executor]:
+def forked(workers: int) -> Iterator[Executor]:
     """Processes forked from this one before it has any thread: they start at once, with all modules loaded."""
     if workers == 1 or "fork" not in multiprocessing.get_all_start_methods():
         yield SerialExecutor()
@@ -128,7 +128,7 @@ def run(csv: Path, out: Path, as_of: dt.date) -> dict[str, int]:
     day = as_of.toordinal() - dt.date(1970, 1, 1).toordinal()
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         job = Job(csv, history_lines.read_layout(header), bounds, buckets, day, Path(folder), workers)
-        with _pool(workers) as pool:
+        with forked(workers) as pool:
             told = list(pool.map(functools.partial(spill_blocks, job), range(workers)))
             ledger = Ledger()
             for block in range(len(bounds)):

@@ -2,7 +2,8 @@
 
     python -m benchmarks.history_peers duckdb|polars|pandas CSV OUT.parquet --as-of 2026-11-20
 
-They parse typed columns and stop at a bad line; the line contract is not asked of them.
+They parse typed columns and stop at a bad line; the line contract is not asked of them. DuckDB and Polars also take Parquet, and several
+files named by a pattern.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ def by_duckdb(csv: Path, out: Path, as_of: dt.date) -> None:
 
     day, quarter, year = (f"DATE '{as_of - dt.timedelta(days=back)}'" for back in (0, 90, 365))
     levels = ", ".join(f"min(c) FILTER (WHERE 20 * upto >= {k} * whole)::INTEGER AS q{5 * k:02d}" for k in LEVELS)
+    source = f"read_parquet('{csv}')" if csv.suffix == ".parquet" else f"read_csv('{csv}', header = true, columns = {TYPES})"
     duckdb.sql(f"""
         COPY (WITH told AS (
             SELECT asin, date, (price * 100)::INTEGER AS c, row_number() OVER () AS line
-            FROM read_csv('{csv}', header = true, columns = {TYPES}) WHERE date <= {day}),
+            FROM {source} WHERE date <= {day}),
         known AS (SELECT asin, date, arg_max(c, line) AS c FROM told GROUP BY ALL),
         steps AS (
             SELECT *, lead(date, 1, {day}) OVER w AS until, lag(c) OVER w AS before
@@ -59,7 +61,8 @@ def by_polars(csv: Path, out: Path, as_of: dt.date) -> None:
 
     quarter, year = as_of - dt.timedelta(days=90), as_of - dt.timedelta(days=365)
     col, schema = pl.col, {"asin": pl.String, "date": pl.Date, "price": pl.Float64, "sales_rank": pl.Int32}
-    told = pl.scan_csv(csv, schema=schema).filter(col("date") <= as_of)
+    read = pl.scan_parquet(csv) if csv.suffix == ".parquet" else pl.scan_csv(csv, schema=schema)
+    told = read.filter(col("date") <= as_of)
     told = told.select("asin", "date", c=(col("price") * 100).round().cast(pl.Int64)).collect(engine="streaming")
     last = (col("asin") != col("asin").shift(-1)).fill_null(True)
     known = told.sort("asin", "date", maintain_order=True).filter(last | (col("date") != col("date").shift(-1)))

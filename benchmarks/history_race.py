@@ -1,8 +1,10 @@
 """Price-history CSV to features, this program and other engines in turn on the same invented file, and bare pyarrow reading it.
 
     python -m benchmarks.history_race [--products 300000] [--points 100] [--rounds 5] [--by-day] [--engines polars duckdb pandas]
+                                      [--scripts FILE.py ...]
 
-Prints seconds (median, least and most), how many times as long as ours the others take, pair by pair, and whether all gave one answer.
+`--scripts` are programs of others for the same job, run as `FILE.py CSV OUT.parquet`. Prints seconds (median, least and most), how many
+times as long as ours the others take, pair by pair, and whether all gave one answer.
 """
 
 from __future__ import annotations
@@ -77,6 +79,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--by-day", action="store_true")
     parser.add_argument("--engines", nargs="*", default=["polars", "duckdb", "pandas"])
+    parser.add_argument("--scripts", nargs="*", type=Path, default=[])
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -88,6 +91,8 @@ def main() -> None:
         words = {"ours": ["-m", "benchmarks.history", str(csv), str(out), "--as-of", AS_OF], "pyarrow reads": ["-c", SCAN, str(csv)]}
         for engine in asked.engines:
             words[engine] = ["-m", "benchmarks.history_peers", engine, str(csv), str(folder / f"{engine}.parquet"), "--as-of", AS_OF]
+        for script in asked.scripts:
+            words[script.name] = [str(script), str(csv), str(folder / f"{script.name}.parquet")]
         seconds: dict[str, list[float]] = {engine: [] for engine in words}
         for _ in range(asked.rounds):
             for engine, taken in seconds.items():
@@ -98,7 +103,7 @@ def main() -> None:
             ratios = [theirs / ours for theirs, ours in zip(taken, seconds["ours"], strict=True)]
             told = f"{statistics.median(taken):.2f} s ({min(taken):.2f}..{max(taken):.2f})"
             print(f"{engine:14} {told:28} {statistics.median(ratios):.2f} times ours ({min(ratios):.2f}..{max(ratios):.2f})")
-        for engine in asked.engines:
+        for engine in [*asked.engines, *(script.name for script in asked.scripts)]:
             wrong = differences(out, folder / f"{engine}.parquet")
             print(f"{engine}: {'the same answer' if not wrong else 'differs in ' + ', '.join(wrong)}")
 
