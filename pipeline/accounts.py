@@ -20,7 +20,8 @@ from pipeline.inputs import Inputs
 from pipeline.plan import Plan
 from pipeline.publish.manifest import file_entry, set_aside_share
 from pipeline.read_task import ReadAnswer, read_context, sources
-from pipeline.tables import SET_ASIDE, UNMATCHED_OFFERS, schema
+from pipeline.tables import SET_ASIDE, schema
+from pipeline.tables_published import UNMATCHED_OFFERS
 
 
 def ledger(reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], repeats: Counter[str], limit: float) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline import config, plan, tables
+from pipeline import config, plan, tables, tables_published
 from pipeline.ingest.sources import ColumnRule, Source, load_sources, target
 from pipeline.stages import outcomes, rules
 
@@ -201,7 +201,8 @@ def made_canonical() -> str:
 
 
 def _type(type_: pa.DataType) -> str:
-    return "list of struct" if type_ == tables.REASONS else "list of string" if type_ == tables.LIST_OF_TEXT else str(type_)
+    named = {tables_published.REASONS: "list of struct", tables_published.LIST_OF_TEXT: "list of string"}
+    return named.get(type_, str(type_))
 
 
 def _columns(columns: Iterable[tables.Column]) -> str:
@@ -211,13 +212,13 @@ def _columns(columns: Iterable[tables.Column]) -> str:
 
 def made_shortlist() -> str:
     """Columns of the list."""
-    return _columns(tables.SHORTLIST)
+    return _columns(tables_published.SHORTLIST)
 
 
 def made_decisions() -> str:
     """Columns that the ledger has beside the list's."""
-    listed = {column.name for column in tables.SHORTLIST}
-    return _columns(column for column in tables.DECISIONS if column.name not in listed)
+    listed = {column.name for column in tables_published.SHORTLIST}
+    return _columns(column for column in tables_published.DECISIONS if column.name not in listed)
 
 
 def made_set_aside() -> str:
@@ -227,7 +228,7 @@ def made_set_aside() -> str:
 
 def made_unmatched() -> str:
     """Columns of offers that fit no product."""
-    return _columns(tables.UNMATCHED_OFFERS)
+    return _columns(tables_published.UNMATCHED_OFFERS)
 
 
 def made_inside() -> str:

@@ -12,7 +12,8 @@ import pyarrow as pa
 from pipeline import store
 from pipeline.frames import days, to_frame
 from pipeline.publish.picks import Picks
-from pipeline.tables import DECISIONS, PRICE_SERIES, SELLER_DECISIONS, schema
+from pipeline.tables import SELLER_DECISIONS, schema
+from pipeline.tables_published import DECISIONS, PRICE_SERIES
 
 SHOWN, SERIES, NOTES = "shown.parquet", "price_series.parquet", "seller_decisions.parquet"
 _KEY = ["marketplace", "product_id"]

@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 
 from pipeline.config import Marketplace
 from pipeline.frames import real, real_series, to_frame, whole, whole_series
-from pipeline.tables import DECISIONS, INSIDE, LIST_OF_TEXT, MONEY_COLUMNS, REASONS, SUPPLIER_COLUMNS, YUAN_COLUMNS, schema
+from pipeline.tables import schema
+from pipeline.tables_published import DECISIONS, INSIDE, LIST_OF_TEXT, MONEY_COLUMNS, REASONS, SUPPLIER_COLUMNS, YUAN_COLUMNS
 
 _ASSUMED = {
     "is_label_assumed": "label_assumed",
@@ -32,7 +33,7 @@ def publish_frame(
     marketplaces: Mapping[str, Marketplace],
     digits: Mapping[str, int],
 ) -> pa.Table:
-    """A decided frame in the columns of `tables.DECISIONS` (rank not yet known), money as float64 major units."""
+    """A decided frame in the columns of `tables_published.DECISIONS` (rank not yet known), money as float64 major units."""
     scales = _Scales(frame, digits)
     built: dict[str, object] = {
         "reasons": reasons.cast(REASONS),

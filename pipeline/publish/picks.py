@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.plan import ReportPlan
-from pipeline.tables import REASONS
+from pipeline.tables_published import REASONS
 
 # Rules that a lower cost satisfies: together they are one lever, and `max_landed_cost` meets all of them.
 COST_RULES = ("landed_share", "gross_margin", "net_margin", "net_profit")
@@ -28,7 +28,7 @@ class Picks:
     _kept: dict[str, pa.Table] = field(default_factory=dict)
 
     def see(self, table: pa.Table) -> None:
-        """Look through a part of the ledger (columns of `tables.DECISIONS`)."""
+        """Look through a part of the ledger (columns of `tables_published.DECISIONS`)."""
         most = {
             "list": self.plan.rows_max, "live": self.plan.live_max, "review": self.plan.review_max,
             "miss": self.plan.misses_max, "source": self.plan.sourcing_max,

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline import store
-from pipeline.tables import REASONS
+from pipeline.tables_published import REASONS
 
 SAMPLES = 3
 SAMPLE_COLUMNS = ("product_id", "title", "file", "line")

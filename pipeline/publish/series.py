@@ -9,7 +9,8 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.frames import days, text, whole
-from pipeline.tables import PRICE_SERIES, schema
+from pipeline.tables import schema
+from pipeline.tables_published import PRICE_SERIES
 
 SERIES_DAYS = 180
 
@@ -32,7 +33,7 @@ def price_series(history: pd.DataFrame, candidates: pd.DataFrame, wanted: np.nda
 
     Returns
     -------
-    Table in the columns of `tables.PRICE_SERIES`
+    Table in the columns of `tables_published.PRICE_SERIES`
         One row per wanted candidate with history, in their order. The first step is the price in force when the window begins, its date
         that first day.
     """

@@ -15,7 +15,8 @@ from pipeline import store
 from pipeline.frames import to_frame
 from pipeline.plan import ListPlan
 from pipeline.stages.score import select
-from pipeline.tables import DECISIONS, REASONS, SHORTLIST, schema
+from pipeline.tables import schema
+from pipeline.tables_published import DECISIONS, REASONS, SHORTLIST
 
 _SELECTING = [
     "marketplace", "product_id", "score", "parent_id", "supplier_id", "brand_key", "brand_state", "verdict", "hidden_by",

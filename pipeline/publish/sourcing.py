@@ -21,7 +21,7 @@ import xlsxwriter
 from pipeline import store
 from pipeline.messages import ENGLISH, Words
 from pipeline.publish.figures import padded, readable
-from pipeline.tables import YUAN_COLUMNS
+from pipeline.tables_published import YUAN_COLUMNS
 
 # What a seller bargains with, in the order of the columns.
 COLUMNS = (

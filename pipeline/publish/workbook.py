@@ -22,7 +22,7 @@ from pipeline.publish.figures import readable
 from pipeline.publish.series import SERIES_DAYS
 from pipeline.publish.view import Page, Product
 from pipeline.publish.words import Sentences
-from pipeline.tables import DECISIONS as LEDGER
+from pipeline.tables_published import DECISIONS as LEDGER
 
 _CREATED = dt.datetime(2020, 1, 1)  # fixed, so that the same run gives the same bytes
 _TEXT_MOST = 32_000  # Excel takes 32,767 characters in a cell

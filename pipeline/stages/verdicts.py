@@ -13,7 +13,7 @@ import pyarrow as pa
 from pipeline.frames import flag, text, whole
 from pipeline.stages.outcomes import PASS, REJECT, REVIEW, SEVERITIES, Outcome
 from pipeline.stages.rules import Rule
-from pipeline.tables import REASONS
+from pipeline.tables_published import REASONS
 
 
 def reasons(outcomes: list[tuple[Rule, Outcome]], n: int) -> pa.Array:

@@ -58,6 +58,7 @@ RANKS = (
     ("keys",),
     ("run_clock",),
     ("lock", "log"),
+    ("tables_published",),
     ("tables", "errors"),
     ("__init__",),
 )
@@ -77,6 +78,7 @@ PURE = (
     "price_rows",
     "keys",
     "tables",
+    "tables_published",
     "errors",
 )
 EVERYWHERE_BUT = {  # deed: the rooms where it is allowed
