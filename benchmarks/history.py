@@ -18,7 +18,7 @@ import multiprocessing
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -138,7 +138,11 @@ def run(csv: Path, out: Path, as_of: dt.date) -> dict[str, int]:
                 files = [opened.enter_context(SpillFile(job.spill(worker))) for worker in range(workers)]
                 cuts = cut_ids(read_in_turn(files, 0), buckets, ledger.wide)
             list(pool.map(functools.partial(put_features_aside, job, cuts, ledger.wide), range(workers)))
-        products = write_sorted([job.aside(worker) for worker in range(workers)], len(cuts) + 1, out)
+        with ThreadPoolExecutor(1) as beside:  # to give back half a gigabyte takes the system a while
+            gone = [beside.submit(job.spill(worker).unlink) for worker in range(workers)]
+            products = write_sorted([job.aside(worker) for worker in range(workers)], len(cuts) + 1, out)
+            for one in gone:
+                one.result()
     _write_set_aside(ledger, out.with_suffix(".set_aside.parquet"))
     return {"lines": ledger.lines, "accepted": ledger.accepted, "set_aside": len(ledger.aside), "products": products}
 

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline import keys
+from pipeline.ingest.ahead import ahead
 from pipeline.price_rows import PriceRows, last_told_together
 from pipeline.stages.price_steps import price_features, steps_of
 
@@ -101,18 +102,23 @@ class Aside:
 
 def write_sorted(aside: Iterable[Path], stretches: int, out: Path) -> int:
     """Write what was put aside, stretch after stretch; how many products there are."""
-    files = [pa.ipc.open_file(pa.OSFile(str(path), "rb")) for path in aside if path.is_file()]
+    paths = [path for path in aside if path.is_file()]
 
     def stretch(place: int) -> pa.Table:
-        batches = [file.get_batch(at) for file in files for at in range(place, file.num_record_batches, stretches)]
+        batches = []
+        for path in paths:
+            with pa.OSFile(str(path), "rb") as source:
+                file = pa.ipc.open_file(source)
+                batches += [file.get_batch(at) for at in range(place, file.num_record_batches, stretches)]
         table = pa.Table.from_batches(batches)
         return table.take(pc.sort_indices(table["asin"].combine_chunks()))
 
     products = 0
-    schema = files[0].schema if files else features_of(PriceRows.none(), 0, {}).schema
-    with pq.ParquetWriter(out, schema, compression="zstd", compression_level=1) as writer:
-        for place in range(stretches if files else 0):
-            table = stretch(place)
+    schema = features_of(PriceRows.none(), 0, {}).schema
+    # Nearly all values differ: dictionaries would take longer than all the rest, and only ids are worth finding a group by.
+    with pq.ParquetWriter(out, schema, compression="zstd", compression_level=1, use_dictionary=False, write_statistics=["asin"]) as writer:
+        for _, sorted_stretch in ahead(stretch, range(stretches if paths else 0), 2):
+            table = sorted_stretch()
             writer.write_table(table)
             products += table.num_rows
     return products
