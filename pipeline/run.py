@@ -96,6 +96,9 @@ def run_locked(options: Options, say: Say = lambda line: None, log: Log = SILENT
         for path in data.sweep():
             say(f"{path}: left by a run of another user; remove it")
             log.trouble("leftover", path=str(path))
+        if data.earlier_history is not None:
+            say(f"{data.earlier_history}: prices of an earlier version, not read; run the old weeks again to keep them, then remove it")
+            log.trouble("earlier_history", path=str(data.earlier_history))
     with store.scratch_folder() if options.dry_run else data.work_folder() as work:
         inputs = gather(data, dump, week, is_sample, plan.guards.weeks)
         return _run(_order(options, plan, data, inputs, work), Telling(say, log))

@@ -185,6 +185,12 @@ class DataFolder:
         """What earlier weeks told."""
         return KeptWeeks(self.root / "store" / "weeks")
 
+    @property
+    def earlier_history(self) -> Path | None:
+        """Where a version before the runs of weeks kept prices, if anything lies there."""
+        folder = self.root / "store" / "history"
+        return folder if folder.is_dir() else None
+
     def lock(self) -> AbstractContextManager[None]:
         """Hold the folder for one run; the kernel frees it when the holder dies. Raises `Locked` at once."""
         return lock.hold(self.root)

@@ -131,5 +131,6 @@ DETAILS: dict[str, str] = {
     "process {0} on {1} since {2}": "{1} 上的进程 {0}，始于 {2}",
     "reading {0}": "正在读取 {0}",
     "rebuilding {0}": "正在重做 {0}",
+    "{0}: prices of an earlier version, not read; run the old weeks again to keep them, then remove it": "{0}：旧版本保存的价格，不再读取；请重新运行旧的各周以保存它们，然后删除它",
     "deciding in {0} buckets": "正在分 {0} 批判断",
 }

@@ -7,6 +7,8 @@ import shutil
 import pandas as pd
 import pyarrow.parquet as pq
 
+from pipeline.run import Options, run_week
+
 PRODUCT = "B0EXAMPLE1"
 SOLD = dt.date(2026, 6, 1)
 
@@ -94,3 +96,15 @@ def test_prices_of_two_marketplaces_are_kept_side_by_side(make_dump, run, tmp_pa
     assert [(row["file"], row["line"], row["kind"]) for row in aside] == [("price_history.csv", 11, "currency")]
     ledger = json.loads((kept / "ledger.json").read_text())["2026-W46"]
     assert [(entry["file"], entry["exact_repeats"]) for entry in ledger] == [("price_history.csv", 2)]
+
+
+def test_prices_of_an_earlier_version_are_told_of_in_one_line(make_dump, tmp_path):
+    old = tmp_path / "data" / "store" / "history"
+    old.mkdir(parents=True)
+    (old / "2026-W40.parquet").write_bytes(b"PAR1")
+    said = []
+    run_week(Options(data=tmp_path / "data", dump=make_dump(), workers=1), said.append)
+    assert [line for line in said if "earlier version" in line] == [
+        f"{old}: prices of an earlier version, not read; run the old weeks again to keep them, then remove it"
+    ]
+    assert (old / "2026-W40.parquet").exists()
