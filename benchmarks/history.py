@@ -28,6 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks import history_lines
+from benchmarks.history_columns import column, texts
 from benchmarks.history_results import Aside, cut_ids, features_of, write_sorted
 from pipeline.engine import SerialExecutor
 from pipeline.ingest.price_lines import Layout
@@ -149,7 +150,7 @@ def run(csv: Path, out: Path, as_of: dt.date) -> dict[str, int]:
 
 def _write_set_aside(ledger: Ledger, path: Path) -> None:
     line, reason, text = zip(*ledger.aside, strict=True) if ledger.aside else ((), (), ())
-    told = {"line": pa.array(line, pa.int64()), "reason": pa.array(reason, pa.string()), "text": pa.array(text, pa.string())}
+    told = {"line": column(np.array(line, np.int64), pa.int64()), "reason": texts(reason), "text": texts(text)}
     pq.write_table(pa.table(told), path, compression="zstd")
 
 

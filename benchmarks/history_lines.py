@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
+from benchmarks.history_columns import texts
 from pipeline import keys
 from pipeline.ingest.price_lines import Buffer, Layout, take_lines
 from pipeline.price_rows import PriceRows
@@ -144,7 +144,7 @@ def _odd_lines(text: np.ndarray, taken: np.ndarray, lines: int, layout: Layout) 
 
 def _merged(line: np.ndarray, rows: PriceRows, more: list[tuple[int, str, int, int]], wide: dict[int, str]) -> PriceRows:
     """Rows in the order of the file."""
-    key, long_ids = keys.pack_texts(pa.array([name for _, name, _, _ in more], pa.string()))
+    key, long_ids = keys.pack_texts(texts([name for _, name, _, _ in more]))
     wide.update(long_ids)
     late = PriceRows(key, np.array([day for *_, day, _ in more], np.int32), np.array([cents for *_, cents in more], np.int32))
     order = np.argsort(np.concatenate([line, [entry[0] for entry in more]]), kind="stable")

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from benchmarks.history_columns import column, texts
 from pipeline import keys
 from pipeline.ingest.ahead import ahead
 from pipeline.price_rows import PriceRows, last_told_together
@@ -29,13 +30,13 @@ def features_of(rows: PriceRows, as_of: int, wide: Mapping[int, str]) -> pa.Tabl
     found = price_features(steps)
 
     def real(values: np.ndarray) -> pa.Array:
-        return pa.array(values, mask=np.isnan(values))
+        return column(values, pa.float64(), ~np.isnan(values))
 
-    def whole(values: np.ndarray) -> pa.Array:
-        return pa.array(values.astype(np.int32))
+    def whole(values: np.ndarray, is_known: np.ndarray | None = None) -> pa.Array:
+        return column(values.astype(np.int32), pa.int32(), is_known)
 
-    has = ~found.has_quantiles
-    quantiles = {f"q{5 * (k + 1):02d}": pa.array(found.quantiles[:, k].astype(np.int32), mask=has) for k in range(found.quantiles.shape[1])}
+    levels = range(found.quantiles.shape[1])
+    quantiles = {f"q{5 * (k + 1):02d}": whole(found.quantiles[:, k], found.has_quantiles) for k in levels}
     return pa.table(
         {
             "asin": keys.unpack(steps.key, wide),
@@ -66,7 +67,7 @@ class Aside:
     """Features put aside by one worker: at each flush a batch per stretch between the cuts."""
 
     def __init__(self, path: Path, cuts: Sequence[str]) -> None:
-        self._path, self._cuts = path, pa.array(cuts, pa.string())
+        self._path, self._cuts = path, texts(cuts)
         self._pending: list[pa.Table] = []
         self._rows = 0
         self._writer: pa.RecordBatchFileWriter | None = None

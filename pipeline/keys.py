@@ -97,6 +97,8 @@ def pack_texts(ids: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, dict[int, s
     keys, exact = pack(eight[starts], eight[starts + 8], np.diff(offsets))
     wide: dict[int, str] = {}
     rest = np.flatnonzero(~exact)
+    if not len(rest):
+        return keys, wide
     coded = array.take(pa.array(rest)).dictionary_encode()
     for name in coded.dictionary.to_pylist():
         if wide.setdefault(wide_key(name), name) != name:
