@@ -123,7 +123,7 @@ def run(csv: Path, out: Path, as_of: dt.date) -> dict[str, int]:
     """The whole job; what became of the lines, and how many products there are."""
     with csv.open("rb") as stream:
         header = stream.readline()
-    bounds = tuple(pairwise(history_lines.cuts(csv, len(header))))
+    bounds = tuple(pairwise(history_lines.cuts(csv, len(header), WORKERS)))
     workers = max(1, min(WORKERS, len(bounds)))
     buckets = min(MOST_BUCKETS, max(1, csv.stat().st_size // BUCKET_BYTES))
     day = as_of.toordinal() - dt.date(1970, 1, 1).toordinal()

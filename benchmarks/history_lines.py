@@ -76,18 +76,24 @@ def read_layout(header: bytes) -> Layout:
     return Layout(len(names), places["asin"], places["date"], places["price"])
 
 
-def cuts(path: Path, begin: int) -> list[int]:
-    """Where the blocks of a file begin that starts with a header of `begin` bytes, and its end: behind a line end each."""
+def cuts(path: Path, begin: int, workers: int = 1) -> list[int]:
+    """Where the blocks of a file begin that starts with a header of `begin` bytes, and its end: behind a line end each.
+
+    As many blocks of about one size as give every worker the same work.
+    """
     size, found = path.stat().st_size, [begin]
+    turns = -(-size // (BLOCK_BYTES * workers))
+    # A block ends with the last line end before its bound: what falls short must not add up to one more block.
+    block_bytes = min(BLOCK_BYTES, -(-size // (turns * workers)) + _LOOK_BACK) if size > BLOCK_BYTES else BLOCK_BYTES
     with path.open("rb", buffering=0) as stream:
-        while size - found[-1] > BLOCK_BYTES:
-            stop = found[-1] + BLOCK_BYTES
+        while size - found[-1] > block_bytes:
+            stop = found[-1] + block_bytes
             for first in (stop - _LOOK_BACK, found[-1]):
                 place = os.pread(stream.fileno(), stop - first, first).rfind(b"\n")
                 if place >= 0:
                     break
             else:
-                raise SystemExit(f"{path}: a line of more than {BLOCK_BYTES >> 20} MB")
+                raise SystemExit(f"{path}: a line of more than {block_bytes >> 20} MB")
             found.append(first + place + 1)
     return [*found, size] if size > found[-1] else found
 
