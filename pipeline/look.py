@@ -18,6 +18,7 @@ from pipeline.fees import parse_schedules
 from pipeline.fulfilment import parse_cards
 from pipeline.ingest.sources import load_sources
 from pipeline.messages import ENGLISH, Words
+from pipeline.models import NO_MODELS, load_models
 from pipeline.plan import Plan
 from pipeline.plan_check import check_plan
 from pipeline.publish.diff import Change, list_changes
@@ -27,6 +28,7 @@ from pipeline.publish.kept import SHOWN
 from pipeline.publish.sourcing import sourcing_rows
 from pipeline.publish.view import RunFolder
 from pipeline.stages.categories import compile_rules
+from pipeline.stages.category_model import CategoryModel
 from pipeline.stages.category_trail import trail
 from pipeline.store_disk import replace_file
 from pipeline.tables import DUMP_TABLES
@@ -71,15 +73,21 @@ def explain_product(data: Path, product: str, week: str | None, marketplace: str
                 listed = store.read_parquet(current / "shortlist.parquet", ["rank"], key)
                 ranks[earlier] = listed["rank"][0].as_py() if listed.num_rows else None
         configs = load_configs()
-        yield {**explained(one, plan, configs.digits), "category_trail": _category_trail(one.to_pylist()[0], plan, configs)}, ranks
+        models = NO_MODELS if manifest.get("sample") else load_models(held)
+        if models.digests.get("categories") != (manifest.get("models") or {}).get("categories"):
+            way = ["the text model has changed since this run: run the week again to see the way"]
+        else:
+            way = _category_trail(one.to_pylist()[0], plan, configs, models.categories)
+        yield {**explained(one, plan, configs.digits), "category_trail": way}, ranks
 
 
-def _category_trail(row: dict[str, Any], plan: Plan, configs: Configs) -> list[str]:
+def _category_trail(row: dict[str, Any], plan: Plan, configs: Configs, model: CategoryModel | None) -> list[str]:
     """The way to the row's category verdict, as long as the rule files are those of its run."""
     rules = compile_rules(configs.category_tables)
     if row.get("rules_version") != rules.digest[:16]:
         return ["the rule files have changed since this run: run the week again to see the way"]
-    return trail((row.get("title"), row.get("brand"), row.get("category_path")), rules, category_policy(plan))
+    cells = (row.get("title"), row.get("brand"), row.get("category_path"))
+    return trail(cells, rules, category_policy(plan), model, row.get("category_reason") or "")
 
 
 def sourcing_list(data: Path, week: str | None, top: int | None) -> tuple[str, list[dict[str, Any]], dict[str, int]]:

@@ -10,6 +10,7 @@ from typing import Any
 from pipeline import store
 from pipeline.config import CONFIGS, load_configs, read_toml
 from pipeline.errors import DumpError, NothingToDo
+from pipeline.ingest.decided import read_decisions_csv
 from pipeline.ingest.labels import read_labels, read_taxonomy
 from pipeline.messages import Words
 from pipeline.models import Trained, keep_model, packed
@@ -21,6 +22,7 @@ from pipeline.stages.category_scan import TitleScanner
 from pipeline.stages.category_training import Labelled, branches, fit_categories, merge
 
 LABELS = "category_labels.csv"
+DECISIONS = "decisions.csv"
 
 
 @dataclass(frozen=True)
@@ -46,16 +48,18 @@ def train_categories(options: CategoryOptions) -> Trained:
     data = store.DataFolder(options.data)
     own = options.data / LABELS
     files = options.labels or ((own,) if own.is_file() else ())
-    if not files and not options.taxonomies:
+    rules, decisions = compile_rules(load_configs().category_tables), options.data / DECISIONS
+    decided = _decided(decisions, rules)
+    if not files and not options.taxonomies and not len(decided):
         raise NothingToDo(f"nothing to learn from; put labelled rows into {own} (title, department), or name a --taxonomy file")
-    rules = compile_rules(load_configs().category_tables)
     parts = [_labels(path, rules) for path in files] + [_taxonomy(path, rules) for path in options.taxonomies]
-    labelled = merge(*parts)
+    labelled = merge(decided, *parts)
     try:
         model, card = fit_categories(labelled)
     except ValueError as error:
         raise NothingToDo(f"too little to learn from: {error}") from None
-    digests = {path.name: store.file_digest(path)[1] for path in (*files, *options.taxonomies)}
+    read = (*files, *options.taxonomies, *((decisions,) if len(decided) else ()))
+    digests = {path.name: store.file_digest(path)[1] for path in read}
     trained = Trained(
         "categories",
         packed("categories", model),
@@ -83,6 +87,32 @@ def _labels(path: Path, rules: CategoryRules) -> Labelled:
         is_path=(False,) * len(rows),
         is_caught=scanner.catches(texts),
     )
+
+
+def _decided(path: Path, rules: CategoryRules) -> Labelled:
+    """Titles of the seller's own category decisions.
+
+    What was let pass is none of the restricted departments, unless its path says that it is one: then the seller may sell it all the
+    same. What was rejected is of the one restricted department that its path, else its title, names; where none or two are named, the
+    decision does not tell which, and teaches nothing.
+    """
+    _, rows = read_decisions_csv(path)
+    rows = [row for row in rows if row.get("title", "").strip() and row["decision"].strip() in ("category_pass", "category_reject")]
+    texts = [row["title"].strip() for row in rows]
+    reader, scanner = PathReader(rules), TitleScanner(rules.lexicon, rules.brands)
+    places, found = scanner.scan(texts)
+    kept = []
+    for row, text, place in zip(rows, texts, places.tolist(), strict=True):
+        of_path = reader.read(row.get("category_path")).department
+        spoken = {word.department for word in found[place].words} & set(MODEL_DEPARTMENTS[1:])
+        if row["decision"].strip() == "category_pass":
+            label = "other" if of_path not in MODEL_DEPARTMENTS[1:] else ""
+        else:
+            label = of_path if of_path in MODEL_DEPARTMENTS[1:] else spoken.pop() if len(spoken) == 1 else ""
+        if label:
+            kept.append((text, label))
+    titles, labels = (tuple(column) for column in zip(*kept, strict=True)) if kept else ((), ())
+    return Labelled(titles, labels, (path.name,) * len(kept), (False,) * len(kept), scanner.catches(titles))
 
 
 def _taxonomy(path: Path, rules: CategoryRules) -> Labelled:

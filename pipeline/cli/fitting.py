@@ -43,7 +43,8 @@ def train(as_json: bool, **asked: Any) -> None:
     """Fit models to your own records: return rates to order lines and return reports, price moves to price histories.
 
     DUMPS are folders or files; without them every complete folder of dumps/ is read. Runs use the model from then on.
-    With --categories the text model is fitted to labelled rows (--labels, else category_labels.csv in the data folder) and taxonomies.
+    With --categories the text model is fitted to labelled rows (--labels, else category_labels.csv in the data folder), to your own
+    category decisions in decisions.csv, and to taxonomies.
 
     \b
     Example: shortlist train --dry-run

@@ -56,6 +56,7 @@ DETAILS: dict[str, str] = {
     '{0}: worn gear of "{1}", a brand neither known nor unbranded, in {2}': "{0}：{2} 中“{1}”的穿戴用具，该品牌既非知名也非无品牌",
     "{0}: worn gear that claims to be unbranded (a class with many returns) in {1}": "{0}：{1} 中自称无品牌的穿戴用具（退货多的一类）",
     "{0}: worn gear without a brand in {1}": "{0}：{1} 中没有品牌的穿戴用具",
+    "{0}: {1} makes {2}, and no category tells more": "{0}：{1} 生产{2}，类目没有提供更多信息",
     '{0}: worn gear, and the title names "{1}"': "{0}：穿戴用具，且标题提到“{1}”",
     '{0}: category says "{1}", but the title says {2} ({3})': "{0}：类目是“{1}”，标题却写着 {2}（{3}）",
     "{0}: there is no category, but the title says {1} ({2})": "{0}：没有类目，标题写着 {1}（{2}）",

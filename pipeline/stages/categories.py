@@ -96,10 +96,11 @@ def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPol
     brand_codes, cells = _facts(candidates["brand"], book.state)
     scanner = TitleScanner(rules.lexicon, book)
     hit_codes, findings = scanner.scan(candidates["title"].astype(object).tolist())
+    silent = np.array([path.tells_nothing for path in paths], dtype=bool)
     told: list[Opinion | None] = [None]
     opinion_codes = np.zeros(len(candidates), dtype=np.int64)
     if model is not None and policy.no_category == "review":
-        asked = np.array([not path.is_known and path.department == "unknown" for path in paths], dtype=bool)[path_codes]
+        asked = silent[path_codes]
         foreign = np.array([path.is_tree for path in paths], dtype=bool)[path_codes]
         opinion_codes, told = opinions(candidates, asked, foreign, scanner.rests, model)
 
@@ -107,13 +108,15 @@ def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPol
     missing = np.array([state == "missing" for state, _, _ in cells])
     claims, claim_codes = _pairs(brand_codes, np.where(missing[brand_codes], hit_codes, 0), len(findings))
     owners = [brand_of(cells[brand], findings[hit]) for brand, hit in claims]
-    # Rows that agree in what decides are judged once. A brand decides in apparel, where the model was asked, and when its maker makes
-    # toys; elsewhere any other brand stands for it.
+    # Rows that agree in what decides are judged once. A brand decides in apparel, where the category tells nothing, and when its maker
+    # makes toys; elsewhere any other brand stands for it.
     worn = np.array([path.is_worn for path in paths], dtype=bool)
     toys = np.array([known is not None and known.kind == "toy" for _, _, known in owners], dtype=bool)
-    counts = worn[path_codes] | toys[claim_codes] | (opinion_codes > 0)
+    counts = worn[path_codes] | silent[path_codes] | toys[claim_codes]
     if policy.licence_goods == "pass":
-        is_calm = np.array([path.department not in RESTRICTED and not path.is_worn for path in paths], dtype=bool)
+        is_calm = np.array(
+            [path.department not in RESTRICTED and not path.is_worn and not path.tells_nothing for path in paths], dtype=bool
+        )
         hit_codes, findings = _without_goods(hit_codes, findings, is_calm[path_codes])
     deciding = np.where(counts, claim_codes, int(np.argmin(toys)) if len(toys) else 0)
     said, said_codes = _pairs(hit_codes, opinion_codes, len(told))

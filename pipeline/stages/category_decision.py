@@ -96,6 +96,7 @@ def findings_on(path: PathFacts, brand: BrandClaim, hits: TitleHits, terms: Term
         *_judge_path(path, brand, hits, policy),
         *_judge_brand(path, brand, hits, policy, terms.authorised),
         *_judge_title(path, hits, policy),
+        *_judge_maker(path, brand, hits, policy),
         *(_judge_absence(path, policy) if opinion is None else _judge_opinion(path, brand, opinion, policy)),
     ]
 
@@ -243,6 +244,31 @@ def _judge_title(path: PathFacts, hits: TitleHits, policy: CategoryPolicy) -> It
             texts = ", ".join(word.text for word in found[:4])
             where = f'category says "{path.segment or path.root}"' if path.root else "there is no category"
             yield Finding(verdict, f"{_said(verdict)}: {where}, but the title says {department} ({texts})", texts)
+
+
+# What makers of such goods make.
+_MADE_BY = {"electronics": "electronics", "apparel": "apparel"}
+
+
+def speaks_by_its_maker(hits: TitleHits) -> bool:
+    """Whether a title names a maker of electronics or clothes, not as what an accessory is for."""
+    return any(found.brand.kind in _MADE_BY and not found.is_compatible for found in hits.brands)
+
+
+def _judge_maker(path: PathFacts, brand: BrandClaim, hits: TitleHits, policy: CategoryPolicy) -> Iterable[Finding]:
+    # Where the category tells nothing a maker's name does: parts and model numbers give no other word away.
+    if path.is_known or path.department != "unknown":
+        return
+    makers = [brand[2]] if brand[2] is not None else []
+    makers += [found.brand for found in hits.brands if not found.is_compatible]
+    for maker in makers:
+        if maker.kind in _MADE_BY:
+            yield Finding(
+                policy.mismatch,
+                f"{_said(policy.mismatch)}: {maker.name} makes {_MADE_BY[maker.kind]}, and no category tells more",
+                maker.name,
+            )
+            return
 
 
 def brand_of(cell: BrandClaim, hits: TitleHits) -> BrandClaim:

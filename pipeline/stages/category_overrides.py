@@ -74,6 +74,14 @@ def with_overrides(
     return told.assign(**{name: pd.Series(values, index=told.index, dtype=told[name].dtype) for name, values in columns.items()})
 
 
+def override_told(reason: str) -> str:
+    """What a category reason tells of the seller's own decision, one that holds or one that has expired; empty when it tells of none."""
+    if "by your decision" in reason:
+        return reason.partition(" (the rules say: ")[0]
+    expired = reason.rfind(" (your decision")
+    return reason[expired + 2 : -1] if expired >= 0 else ""
+
+
 def _changed(title: str | None, title_now: str | None, path: str | None, path_now: str | None) -> str:
     """What of the listing is no longer as it was decided on; case, width and signs between words do not count."""
     if title and words_of(title) != words_of(title_now or ""):

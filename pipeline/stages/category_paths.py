@@ -55,6 +55,11 @@ class PathFacts:
         """Whether the brand decides: clothing, and gear that is worn."""
         return self.department == "apparel" or self.kind == WORN
 
+    @property
+    def tells_nothing(self) -> bool:
+        """Whether neither root nor segment says what the goods are, so that the text model is asked."""
+        return not self.is_known and self.department == "unknown"
+
 
 class PathReader:
     """Reads paths under one set of rules; every distinct segment is matched once."""

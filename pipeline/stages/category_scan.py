@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.stages.brands import BrandBook
+from pipeline.stages.category_decision import speaks_by_its_maker
 from pipeline.stages.category_titles import NO_HITS, TITLE_DEPARTMENTS, Lexicon, TitleBrand, TitleHits, TitleWord
 from pipeline.stages.phrases import singular
 from pipeline.stages.word_blocks import Block, PhraseTable, Spans, Vocabulary, WordMemo, expand, read_block
@@ -69,7 +70,7 @@ class TitleScanner:
     def catches(self, titles: Sequence[str]) -> tuple[bool, ...]:
         """Whether each title gives away a restricted department, so that the rules stop it where the category tells nothing."""
         codes, found = self.scan(titles)
-        caught = [any(word.department != "goods" for word in hits.words) for hits in found]
+        caught = [any(word.department != "goods" for word in hits.words) or speaks_by_its_maker(hits) for hits in found]
         return tuple(caught[code] for code in codes.tolist())
 
     def rests(self, titles: Sequence[str | None]) -> list[str]:

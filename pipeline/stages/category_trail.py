@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
+
 from pipeline.stages.categories import CategoryPolicy, CategoryRules
-from pipeline.stages.category_decision import SEVERITY, Terms, brand_of, findings_on
+from pipeline.stages.category_decision import SEVERITY, Opinion, Terms, brand_of, findings_on
+from pipeline.stages.category_model import CategoryModel
+from pipeline.stages.category_opinions import opinions
+from pipeline.stages.category_overrides import override_told
 from pipeline.stages.category_paths import PathReader
 from pipeline.stages.category_scan import TitleScanner
 
 
-def trail(cells: tuple[str | None, str | None, str | None], rules: CategoryRules, policy: CategoryPolicy) -> list[str]:
-    """What the rules find in a listing's title, brand and path, in the order in which they are asked; the strictest finding decides.
+def trail(
+    cells: tuple[str | None, str | None, str | None],
+    rules: CategoryRules,
+    policy: CategoryPolicy,
+    model: CategoryModel | None = None,
+    reason: str = "",
+) -> list[str]:
+    """What is found in a listing's title, brand and path, in the order in which it is asked; the strictest finding decides.
 
-    Only what the rule files say: an opinion of the text model or a seller's own decision stands in `category_reason`.
+    `model` is the text model of the run, asked where the category tells nothing; `reason` the run's own, which tells a seller's decision.
     """
     title, brand, path = cells
     book = rules.brands.with_names(policy.known_brands)
@@ -32,8 +44,35 @@ def trail(cells: tuple[str | None, str | None, str | None], rules: CategoryRules
         )
     lines += [f'title: names {"an accessory of " if found.is_compatible else ""}"{found.brand.name}"' for found in hits.brands]
     lines.append(f"brand: {claim[0]}" + (f' "{claim[1]}"' if claim[1] else ""))
-    found = findings_on(facts, claim, hits, terms)
+    opinion = None
+    if policy.no_category == "review" and facts.tells_nothing:
+        opinion = _opinion(cells, facts.is_tree, scanner, model)
+        lines += _opinion_lines(opinion, model)
+    found = findings_on(facts, claim, hits, terms, opinion)
     lines += [f"finding: {one.sentence}" for one in sorted(found, key=lambda one: -SEVERITY[one.verdict])] or [
         "finding: none, so it passes"
     ]
-    return lines
+    own = override_told(reason)
+    return [*lines, f"override: {own}"] if own else lines
+
+
+def _opinion(
+    cells: tuple[str | None, str | None, str | None], is_tree: bool, scanner: TitleScanner, model: CategoryModel | None
+) -> Opinion | None:
+    if model is None:
+        return None
+    listing = pd.DataFrame([cells], columns=["title", "brand", "category_path"], dtype="str")
+    places, told = opinions(listing, np.array([True]), np.array([is_tree]), scanner.rests, model)
+    return told[places[0]]
+
+
+def _opinion_lines(opinion: Opinion | None, model: CategoryModel | None) -> list[str]:
+    """What the text model read, what it says, and the limits that make an opinion of a probability."""
+    if opinion is None or model is None:
+        return ["model: none was trained, so a category that tells nothing leaves the row to you"]
+    read, limit = ("the path", model.path_pass_below) if opinion.source == "path" else ("the title", model.title_pass_below)
+    word = f', mostly by "{opinion.word}"' if opinion.word else ""
+    return [
+        f"model: reads {read}: {opinion.department} with probability {opinion.probability}{word}",
+        f"model: so it is {opinion.grade} (clear below {limit}, restricted from {model.reject_above} on)",
+    ]

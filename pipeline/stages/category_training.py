@@ -15,6 +15,8 @@ from pipeline.stages.category_model import MODEL_DEPARTMENTS, CategoryModel, as_
 SLOTS = 1 << 17
 # So many of the restricted rows must not pass, by rules and model together, on sources that the fit has not seen.
 RECALL_MIN = 0.985
+# Of paths it is told on names two deep (a foreign tree's usual form); a little stricter, since half of such a path may be known.
+PATH_RECALL_MIN = 0.99
 PRECISION_MIN = 0.98
 PASS_BELOW_MAX = 0.2  # whatever the rules stop, a row that is restricted with one chance in five does not pass
 ROWS_MIN = 100  # restricted rows held out; with fewer no limit can be told, and nothing passes by the model
@@ -46,7 +48,7 @@ def merge(*parts: Labelled) -> Labelled:
 def branches(
     rules: Sequence[Mapping[str, Any]], taxonomy: Sequence[tuple[str, str]], kind: str, stops: Callable[[str], bool] = lambda path: False
 ) -> Labelled:
-    """Labelled paths of a taxonomy (`id`, path with ` > `): each whole, without its root, and its leaf alone.
+    """Labelled paths of a taxonomy (`id`, path with ` > `): each whole, without its root, its last two names, and its leaf alone.
 
     `rules` are the `[[branch]]` tables of `taxonomy.toml`; `kind` is google or shopify; `stops` tells what the path rules stop.
     """
@@ -59,7 +61,7 @@ def branches(
         segments = path.split(" > ")
         ancestors = (" > ".join(segments[:depth]) for depth in range(len(segments), 0, -1))
         label = next((heads[above] for above in ancestors if above in heads), "other")
-        for text in {path, " > ".join(segments[1:]) or path, segments[-1]}:
+        for text in {path, " > ".join(segments[1:]) or path, " > ".join(segments[-2:]), segments[-1]}:
             texts.append(text)
             labels.append(label)
             # Held out by id, which is the same in every language: a held-out branch is unknown in all of them.
@@ -113,9 +115,16 @@ def fold_of(sources: Sequence[str]) -> np.ndarray:
 
 def held_out_margins(labelled: Labelled, features: sparse.csr_matrix) -> np.ndarray:
     """Each row's margin from a fit that has not seen its source (of a single source: its fifth of the rows)."""
-    folds = fold_of(labelled.sources) if len(set(labelled.sources)) > 1 else np.arange(len(labelled)) % FOLDS_MAX
     labels = np.array(labelled.labels, dtype=object).astype(str)
-    margins = np.full(len(labelled), np.nan)
+    by_source = _margins_by(fold_of(labelled.sources), labels, features)
+    # A source that holds nearly everything cannot be left out: then a fifth of the rows is.
+    if len(set((labels[~np.isnan(by_source)] != "other").tolist())) == 2:
+        return by_source
+    return _margins_by(np.arange(len(labelled)) % FOLDS_MAX, labels, features)
+
+
+def _margins_by(folds: np.ndarray, labels: np.ndarray, features: sparse.csr_matrix) -> np.ndarray:
+    margins = np.full(len(labels), np.nan)
     for fold in np.unique(folds):
         inside = folds != fold
         if "other" not in labels[inside] or len(set(labels[inside])) < 2:
@@ -124,12 +133,12 @@ def held_out_margins(labelled: Labelled, features: sparse.csr_matrix) -> np.ndar
     return margins
 
 
-def _pass_below(probability: np.ndarray, caught: np.ndarray) -> float:
+def _pass_below(probability: np.ndarray, caught: np.ndarray, recall: float) -> float:
     """The limit below which so few of these restricted rows fall that, with those the rules stop, not too many pass."""
     if len(probability) < ROWS_MIN:
         return 0.0
     held = np.sort(np.where(caught, 1.0, probability))
-    return float(np.floor(1000 * held[int((1 - RECALL_MIN) * len(held))]) / 1000)
+    return float(np.floor(1000 * held[int((1 - recall) * len(held))]) / 1000)
 
 
 def _reject_above(probability: np.ndarray, restricted: np.ndarray) -> float:
@@ -161,7 +170,10 @@ def fit_categories(labelled: Labelled) -> tuple[CategoryModel, dict[str, Any]]:
     probability = 1.0 / (1.0 + np.exp(-(slope * margins + shift)))
     paths = np.array(labelled.is_path, dtype=bool)
     caught = np.array(labelled.is_caught, dtype=bool)
-    of_titles, of_paths = known & restricted & ~paths, known & restricted & paths
+    of_titles, of_paths = (
+        known & restricted & ~paths,
+        known & restricted & paths & np.array([text.count(" > ") == 1 for text in labelled.texts]),
+    )
     weights, intercepts = _fit(features, labels)
     model = CategoryModel(
         slots=SLOTS,
@@ -170,8 +182,8 @@ def fit_categories(labelled: Labelled) -> tuple[CategoryModel, dict[str, Any]]:
         intercepts=tuple(float(value) for value in intercepts),  # type: ignore[arg-type]
         slope=slope,
         shift=shift,
-        title_pass_below=min(_pass_below(probability[of_titles], caught[of_titles]), PASS_BELOW_MAX),
-        path_pass_below=min(_pass_below(probability[of_paths], caught[of_paths]), PASS_BELOW_MAX),
+        title_pass_below=min(_pass_below(probability[of_titles], caught[of_titles], RECALL_MIN), PASS_BELOW_MAX),
+        path_pass_below=min(_pass_below(probability[of_paths], caught[of_paths], PATH_RECALL_MIN), PASS_BELOW_MAX),
         reject_above=_reject_above(probability[known], restricted[known]),
     )
     return model, _card(labelled, model, probability, known)
