@@ -41,7 +41,7 @@ RANKS = (
     ("store",),
     ("store_merge",),
     ("store_history",),
-    ("store_tables", "store_spill"),
+    ("store_tables", "store_spill", "store_parquet"),
     ("store_disk",),
     ("engine",),
     ("stages/*",),
