@@ -131,7 +131,7 @@ class PriceReading:
             line, rows = some.line, some.rows
             for market, currency, digits, named in self._markets(some.words, len(line)):
                 # Where the currency has no decimals, `1299.50` is left to the general reader.
-                here = named if digits else named[rows.cents[named] % 100 == 0]
+                here = named if digits else np.arange(len(line))[named][rows.cents[named] % 100 == 0]
                 told = rows.take(here)
                 cents = told.cents if digits else told.cents // 100
                 found.append(MarketPrices(market, currency, PriceRows(told.key, told.day, cents)))
@@ -140,8 +140,8 @@ class PriceReading:
         every = np.concatenate(taken)
         return _Looked(lines, every if len(taken) <= 2 else np.sort(every), found)
 
-    def _markets(self, words: tuple[np.ndarray, ...], rows: int) -> Iterator[tuple[str, str, int, np.ndarray]]:
-        """(marketplace, currency, minor digits, rows) for each pair that the cells name and the plan knows."""
+    def _markets(self, words: tuple[np.ndarray, ...], rows: int) -> Iterator[tuple[str, str, int, np.ndarray | slice]]:
+        """(marketplace, currency, minor digits, rows) for each pair that the cells name and the plan knows; all rows are a slice."""
         if not rows:
             return
         code = words[0].astype(np.uint64) if len(words) == 1 else words[0].astype(np.uint64) << np.uint64(32) | words[1]
@@ -151,7 +151,8 @@ class PriceReading:
             if named is not None:
                 market, currency, digits = named
                 places = self.reading.converter.places
-                yield places.markets[market], places.currencies[currency], digits, np.flatnonzero(code == pair)
+                here = slice(None) if len(distinct) == 1 else np.flatnonzero(code == pair)
+                yield places.markets[market], places.currencies[currency], digits, here
 
     def _place(self, currency_word: int, market_word: int = 0) -> tuple[int, int, int] | None:
         """Marketplace, currency and its digits as `Converter` finds them, None where a row with these words is not plain."""
