@@ -7,6 +7,8 @@ compiles the data, `category_paths` reads paths, `category_titles` titles, `bran
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -38,6 +40,32 @@ COLUMNS = (
 
 
 Codes = np.ndarray  # int64, one per row: a place in the list of unlike values beside it
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """Rules and a seller's own brands, equal when their content is."""
+
+    rules: CategoryRules = field(compare=False)
+    known_brands: frozenset[str]
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", self.rules.digest)
+
+
+class _Readers:
+    """The look-up tables of one set of rules; what they keep between calls is what a word or a segment is, never what a row was."""
+
+    def __init__(self, of: _Compiled) -> None:
+        self.book = of.rules.brands.with_names(of.known_brands)
+        self.scanner = TitleScanner(of.rules.lexicon, self.book)
+        self.paths = PathReader(of.rules)
+
+
+@lru_cache(maxsize=2)
+def _readers(of: _Compiled) -> _Readers:
+    return _Readers(of)
 
 
 def _facts(column: pd.Series, read: Callable[[str | None], T]) -> tuple[Codes, list[T]]:
@@ -90,11 +118,11 @@ def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPol
     KeyError
         One of the three columns is not there.
     """
-    book = rules.brands.with_names(policy.known_brands)
+    readers = _readers(_Compiled(rules, policy.known_brands))
+    book, scanner = readers.book, readers.scanner
     terms = Terms(policy, frozenset(book.column[k].key if k in book.column else k for k in map(book.key, policy.authorised_brands)))
-    path_codes, paths = _facts(candidates["category_path"], PathReader(rules).read)
+    path_codes, paths = _facts(candidates["category_path"], readers.paths.read)
     brand_codes, cells = _facts(candidates["brand"], book.state)
-    scanner = TitleScanner(rules.lexicon, book)
     hit_codes, findings = scanner.scan(candidates["title"].astype(object).tolist())
     silent = np.array([path.tells_nothing for path in paths], dtype=bool)
     told: list[Opinion | None] = [None]

@@ -44,6 +44,9 @@ class TitleScanner:
         self._runs = [(run, of_word[word]) for run, word in lexicon.cjk]
         self._units = {unit: of_word[word] for unit, word in lexicon.units.items()}
         self._memo = WordMemo(vocabulary, self._besides)
+        self._begin()
+
+    def _begin(self) -> None:
         self._seen: dict[tuple[int, ...], int] = {(): 0}
         self._found: list[TitleHits] = [NO_HITS]
 
@@ -61,6 +64,7 @@ class TitleScanner:
 
     def scan(self, titles: Sequence[str | None]) -> tuple[np.ndarray, list[TitleHits]]:
         """What n titles give away: each one's place in a list of unlike findings, whose first is nothing."""
+        self._begin()
         codes = np.zeros(len(titles), dtype=np.int64)
         for begin in range(0, len(titles), _BLOCK):
             block = read_block([title if isinstance(title, str) else "" for title in titles[begin : begin + _BLOCK]], self._memo)

@@ -10,6 +10,7 @@ from pipeline.stages.phrases import PhraseIndex, singular, words_of
 # Of one segment: department rules, traps, fee rules.
 Matches = tuple[tuple[SegmentRule, ...], tuple[SegmentRule, ...], tuple[SegmentRule, ...]]
 NOTHING: Matches = ((), (), ())
+_SEGMENTS_MAX = 500_000  # kept from one bucket to the next; a dump of ever new segments must not fill the memory
 Rule = tuple[int, int]  # which table, place in it
 
 
@@ -39,6 +40,9 @@ class SegmentMatcher(dict[str, Matches]):
         return told
 
     def __missing__(self, segment: str) -> Matches:
+        if len(self) > _SEGMENTS_MAX:
+            self.clear()
+            self._words.clear()
         words = words_of(segment)
         known = self._words.get
         told = [known(word) or self._word(word) for word in words]
