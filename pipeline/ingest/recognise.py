@@ -16,6 +16,7 @@ from pipeline.ingest.sources import ColumnRule, Source, nearest
 
 _PLACEHOLDER = "{currency}"
 _NEAR = 5
+_NONE = "no "  # before a name that should not be there
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,8 @@ def no_source(header: Sequence[str], sources: Sequence[Source], file: str) -> st
 
 def _near_miss(wanted: str, match: Match) -> str:
     """The name in the file that a missing one may be a misspelling of."""
+    if wanted.startswith(_NONE):
+        return ""
     free = {fold(name): name for name in match.unused}
     found = [near for part in wanted.split(" or ") for near in difflib.get_close_matches(fold(part), free, n=1, cutoff=0.7)]
     return f" (the file has '{free[found[0]]}')" if found else ""
@@ -146,9 +149,9 @@ def lacks(match: Match) -> list[str]:
     missing += [" and ".join(r.headers) for f, r in keys if len(match.columns[f]) < len(r.headers)]
     if rule.any and not any(_finds(name, there) for name in rule.any):
         missing.append("one of " + ", ".join(rule.any[:6]))
-    missing += [f"no '{name}'" for name in rule.none if fold(name) in there]
+    missing += [f"{_NONE}'{name}'" for name in rule.none if fold(name) in there]
     if rule.unknown == "misfit" and match.unused:
-        missing.append(f"no '{match.unused[0]}'")
+        missing.append(f"{_NONE}'{match.unused[0]}'")
     return missing
 
 

@@ -36,3 +36,9 @@ def test_rows_beside_a_header_of_another_width_are_set_aside(read):
     got = read('product_id,"title,price,currency\nA,24.99,USD\nB,Hook,5.00,USD\n')
     assert [row["product_id"] for row in got.rows] == ["B"]
     assert [(row["line"], row["kind"]) for row in got.aside] == [(2, "width")]
+
+
+def test_a_page_of_html_is_not_told_that_it_lacks_what_it_has(read):
+    with pytest.raises(DumpError, match="no source knows this header") as refused:
+        read("<html><body>504 Gateway Timeout</body></html>\n")
+    assert "the file has" not in str(refused.value)
