@@ -199,7 +199,7 @@ def _measure(values: pa.Array, rule: ColumnRule, form: NumberForm) -> Parsed:
     factor = Decimal(1) if is_stated or not rule.unit else Decimal(units[rule.unit])
 
     def slow(text: str) -> float | None:
-        found = re.fullmatch(r"([^a-zA-Z]+?)\s*([a-zA-Z]*)\.?", unicodedata.normalize("NFKC", text))
+        found = re.fullmatch(r"([^a-zA-Z]+?)\s*(?:([a-zA-Z]+)\.?)?", unicodedata.normalize("NFKC", text))
         if not found or (found[2] and found[2].lower() not in units):
             return None
         number = to_decimal(found[1], form)

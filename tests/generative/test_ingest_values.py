@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.ingest.numbers import NumberForm
@@ -88,6 +88,7 @@ def test_quantities_and_costs(texts):
     st.lists(st.tuples(NUMBERS, st.sampled_from(["", " ", "\u00a0"]), st.sampled_from(["", *GRAMS, "KG", "st"])), max_size=12),
     st.sampled_from(["", "kg", "stated"]),
 )
+@example([("5.", "", ""), ("5", " ", "kg")], "")
 def test_weights(cells, unit):
     texts = [value + blank + word for value, blank, word in cells]
     wanted = []
