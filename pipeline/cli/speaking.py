@@ -89,5 +89,6 @@ def _coloured(line: str) -> str:
 
 
 def answer_json(value: object) -> None:
+    """Print a value as JSON, in ASCII where standard output is not UTF-8; what JSON does not know is told as text."""
     ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
     click.echo(json.dumps(value, ensure_ascii=ascii_only, indent=1, default=str))

@@ -147,6 +147,10 @@ def mixture_of(
     plan: Forecast,
     model: PriceModel,
 ) -> Mixture:
+    """Next prices of n candidates in minor units, as weighted points: today's price, where it stood before, and a spread around it.
+
+    `today`, `from_history` have shape (n,), `past` belongs to the candidates' rows; an untrained `model` leaves the plan's values.
+    """
     n = len(today)
     prior = model.hazard if model.hazard is not None else plan.hazard_prior
     seen = weekly_changes(steps, n)
