@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.stages.categories import CategoryPolicy, CategoryRules, classify, compile_rules
+from pipeline.stages.categories.gate import CategoryPolicy, CategoryRules, classify, compile_rules
 
 CONFIG = Path(__file__).resolve().parent.parent / "configs" / "categories"
 RESTRICTED = ("E_", "F_", "A_")

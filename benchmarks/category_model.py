@@ -12,13 +12,13 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.categories import RESTRICTED, load_rules, read_truth, share
-from pipeline.config import CONFIGS, read_toml
-from pipeline.ingest.labels import read_taxonomy
-from pipeline.stages.categories import CategoryPolicy, classify
-from pipeline.stages.category_model import MODEL_DEPARTMENTS
-from pipeline.stages.category_paths import PathReader
-from pipeline.stages.category_scan import TitleScanner
-from pipeline.stages.category_training import Labelled, branches, fit_categories, merge
+from pipeline.config.files import CONFIGS, read_toml
+from pipeline.ingest.labelled_listings import read_taxonomy
+from pipeline.stages.categories.gate import CategoryPolicy, classify
+from pipeline.stages.categories.paths import PathReader
+from pipeline.stages.categories.text_model import MODEL_DEPARTMENTS
+from pipeline.stages.categories.title_scan import TitleScanner
+from pipeline.training.category_fit import Labelled, branches, fit_categories, merge
 
 TREES = CONFIGS.parent / "tests" / "spec" / "foreign_trees.csv"
 OF_CLASS = {"E": "electronics", "F": "food", "A": "apparel"}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.stages.phrases import words_of
+from pipeline.stages.text.phrases import words_of
 
 ROOT = Path(__file__).resolve().parent.parent
 COLUMNS = ("title", "Title", "Description", "name")

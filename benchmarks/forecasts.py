@@ -12,11 +12,11 @@ import time
 import numpy as np
 import pandas as pd
 
-from pipeline.config import load_plan
-from pipeline.stages import prices
-from pipeline.stages.price_forecast import quantiles
-from pipeline.stages.return_model import ReturnCounts, fit_returns
-from pipeline.stages.returns import return_risk
+from pipeline.config.files import load_plan
+from pipeline.stages.prices import distribution
+from pipeline.stages.prices.forecast import quantiles
+from pipeline.stages.returns.posterior import return_risk
+from pipeline.stages.returns.prior import ReturnCounts, fit_returns
 
 AS_OF = 20_000
 BUCKET = 20_000  # products decided together, about as in a run
@@ -70,11 +70,11 @@ def measure(products: int, observations: int, seed: int) -> dict[str, float]:
             )
         )  # fmt: skip
         begin = time.process_time()
-        facts = prices.days_held(prices.told_steps(history, AS_OF), prices.FACT_DAYS)
+        facts = distribution.days_held(distribution.told_steps(history, AS_OF), distribution.FACT_DAYS)
         quantiles(facts, n)
         seconds["price facts"] += time.process_time() - begin
         lap = time.process_time()
-        prices.price_distributions(frame, history, AS_OF, plan.forecast)
+        distribution.price_distributions(frame, history, AS_OF, plan.forecast)
         seconds["price forecast"] += time.process_time() - lap - (lap - begin)
         lap = time.process_time()
         return_risk(frame, own, plan.returns, fitted)

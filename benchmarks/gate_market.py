@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.config import load_configs
-from pipeline.stages.categories import CategoryPolicy, classify, compile_rules
-from pipeline.stages.category_model import CategoryModel
-from pipeline.stages.category_training import Labelled, fit_categories
+from pipeline.config.files import load_configs
+from pipeline.stages.categories.gate import CategoryPolicy, classify, compile_rules
+from pipeline.stages.categories.text_model import CategoryModel
+from pipeline.training.category_fit import Labelled, fit_categories
 
 CONFIG = Path(__file__).resolve().parent.parent / "configs" / "categories"
 # Harmless words of listings; the model numbers below make every title unlike all others.

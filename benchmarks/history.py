@@ -31,9 +31,9 @@ from benchmarks import history_lines
 from benchmarks.history_columns import column, texts
 from benchmarks.history_results import Aside, cut_ids, features_of, write_sorted
 from pipeline.engine import SerialExecutor
-from pipeline.ingest.price_lines import Layout
-from pipeline.store_history import merge_ids
-from pipeline.store_spill import PriceSpill, SpillFile, read_in_turn
+from pipeline.ingest.lines.price_lines import Layout
+from pipeline.store.kept_weeks import merge_ids
+from pipeline.store.price_spills import PriceSpill, SpillFile, read_in_turn
 
 BUCKET_BYTES = 4 << 20  # of CSV: a bucket's columns of numbers stay small
 MOST_BUCKETS = 256

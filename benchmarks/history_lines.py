@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.history_columns import texts
-from pipeline import keys
-from pipeline.ingest.price_lines import Buffer, Layout, take_lines
-from pipeline.price_rows import PriceRows
-from pipeline.store_spill import by_bucket
+from pipeline.ingest.lines.price_lines import Buffer, Layout, take_lines
+from pipeline.store.price_spills import by_bucket
+from pipeline.tables import keys
+from pipeline.tables.price_rows import PriceRows
 
 BLOCK_BYTES = 16 << 20
 _LOOK_BACK = 65_536  # bytes before a cut in which a line end is looked for at first

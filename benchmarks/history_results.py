@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.history_columns import column, texts
-from pipeline import keys
-from pipeline.ingest.ahead import ahead
-from pipeline.price_rows import PriceRows, last_told_together
-from pipeline.stages.price_steps import price_features, steps_of
+from pipeline.ingest.prefetch import ahead
+from pipeline.stages.prices.steps import price_features, steps_of
+from pipeline.tables import keys
+from pipeline.tables.price_rows import PriceRows, last_told_together
 
 GROUP_ROWS = 65_536
 

@@ -32,11 +32,11 @@ from benchmarks import history_lines
 from benchmarks.history import forked, keep_freed_memory
 from benchmarks.history_race import LETTERS, differences
 from benchmarks.history_results import Aside, cut_ids, features_of, write_sorted
-from pipeline.price_rows import PriceRows, last_told, newest_told
-from pipeline.store_history import KeptWeeks, Known, write_ids
-from pipeline.store_merge import merge_loose
-from pipeline.store_spill import PriceSpill, SpillFile
-from pipeline.store_tables import RunSink, group_count
+from pipeline.store.compaction import merge_loose
+from pipeline.store.kept_prices import RunSink, group_count
+from pipeline.store.kept_weeks import KeptWeeks, Known, write_ids
+from pipeline.store.price_spills import PriceSpill, SpillFile
+from pipeline.tables.price_rows import PriceRows, last_told, newest_told
 
 LAST_DAY = dt.date(2026, 11, 15)  # a Sunday; two days of each week are told, the later one on it
 AS_OF = dt.date(2026, 11, 20)

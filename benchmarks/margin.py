@@ -15,12 +15,12 @@ import time
 import numpy as np
 import pandas as pd
 
-from pipeline.config import load_configs, load_plan
-from pipeline.fees import parse_schedules
-from pipeline.fulfilment import cards_in_force, parse_cards
-from pipeline.stages.margin import Tariff, schedules_in_force, unit_economics
-from pipeline.stages.offer_costs import Rates
-from pipeline.stages.prices import LEVELS, NAMES, Atoms, Prices
+from pipeline.config.files import load_configs, load_plan
+from pipeline.costs.fees import parse_schedules
+from pipeline.costs.fulfilment import cards_in_force, parse_cards
+from pipeline.stages.margin.unit_economics import Tariff, schedules_in_force, unit_economics
+from pipeline.stages.offers.costs import Rates
+from pipeline.stages.prices.distribution import LEVELS, NAMES, Atoms, Prices
 
 DAY = dt.date(2026, 11, 22)
 STRING = pd.StringDtype(na_value=float("nan"))

@@ -26,7 +26,7 @@ from typing import Any
 
 from pipeline.errors import DumpError
 from pipeline.ingest.dump import DumpFile, ReadContext, read_file
-from pipeline.ingest.sources import Source, load_sources
+from pipeline.ingest.sources.schema import Source, load_sources
 
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE.parents[1] / "shared" / "data" / "csv_torture" / "pollock"

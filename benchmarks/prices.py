@@ -23,21 +23,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.config import load_plan
-from pipeline.plan import Forecast
-from pipeline.stages.price_forecast import (
-    Atoms,
-    Mixture,
-    change_hazard,
-    joined,
-    normalised,
-    observed_changes,
-    quantiles,
-    stay_share,
-)
-from pipeline.stages.price_learning import PriceModel, learn_prices
-from pipeline.stages.price_steps import remembered
-from pipeline.stages.prices import stored_kernel
+from pipeline.config.files import load_plan
+from pipeline.config.plan import Forecast
+from pipeline.stages.prices.distribution import stored_kernel
+from pipeline.stages.prices.forecast import Atoms, Mixture, change_hazard, joined, normalised, observed_changes, quantiles, stay_share
+from pipeline.stages.prices.pooled_moves import PriceModel, learn_prices
+from pipeline.stages.prices.steps import remembered
 
 UNITS = 10_000  # prices become whole ten-thousandths, so that cheap goods keep their digits
 THRESHOLDS = (0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1)

@@ -24,9 +24,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
-from pipeline.config import load_plan
+from pipeline.config.files import load_plan
 from pipeline.ingest.dump import DumpFile
-from pipeline.read_task import ReadTask, read_context, read_task, sources
+from pipeline.runs.read_task import ReadTask, read_context, read_task, sources
 
 THREADS = 2
 _BUCKET_BYTES = 16 << 20

@@ -27,12 +27,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.config import load_plan
-from pipeline.plan import Returns
-from pipeline.stages.forecast_scores import coverage, randomised_ranks, return_scores
-from pipeline.stages.orders import linked_sales
-from pipeline.stages.return_model import ReturnCounts, fit_returns, model_prior
-from pipeline.stages.return_training import one_prior, posterior
+from pipeline.config.files import load_plan
+from pipeline.config.plan import Returns
+from pipeline.stages.records.orders import linked_sales
+from pipeline.stages.returns.prior import ReturnCounts, fit_returns, model_prior
+from pipeline.training.forecast_scores import coverage, randomised_ranks, return_scores
+from pipeline.training.return_fit import one_prior, posterior
 
 CONFIGURED_MEAN = 0.05  # the study's default where no class is known
 UCI = {

@@ -13,33 +13,33 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline import price_rows
-from pipeline.config import Marketplace
-from pipeline.customs import ImportRule
-from pipeline.frames import conform
-from pipeline.models import NO_MODELS, FittedModels
-from pipeline.plan import Plan
-from pipeline.price_rows import PriceRows, newest_told
-from pipeline.stages import verdicts
-from pipeline.stages.candidates import one_row_per_product
-from pipeline.stages.categories import CategoryPolicy, CategoryRules, classify
-from pipeline.stages.category_overrides import is_override, with_overrides
-from pipeline.stages.drift import fresh_returns
-from pipeline.stages.identity import gtins_invalid, packs_differ
-from pipeline.stages.kept_records import known_orders, known_returns
-from pipeline.stages.margin import Tariff, unit_economics
-from pipeline.stages.offer_costs import Buying
-from pipeline.stages.offers import choose_offers, with_quotes
-from pipeline.stages.orders import order_facts
-from pipeline.stages.price_tables import packed_orders, placed
-from pipeline.stages.prices import price_distributions
-from pipeline.stages.records import own_counts, period_counts, seller_marks
-from pipeline.stages.repeats import without_repeats
-from pipeline.stages.returns import return_risk
-from pipeline.stages.rules import evaluate
-from pipeline.stages.score import score
-from pipeline.stages.supply import supplier_lateness
-from pipeline.tables import CANDIDATES, ORIGIN
+from pipeline.config.files import Marketplace
+from pipeline.config.plan import Plan
+from pipeline.costs.customs import ImportRule
+from pipeline.stages.categories.gate import CategoryPolicy, CategoryRules, classify
+from pipeline.stages.categories.overrides import is_override, with_overrides
+from pipeline.stages.fitted_models import NO_MODELS, FittedModels
+from pipeline.stages.margin.unit_economics import Tariff, unit_economics
+from pipeline.stages.offers.choice import choose_offers, with_quotes
+from pipeline.stages.offers.costs import Buying
+from pipeline.stages.offers.identity import gtins_invalid, packs_differ
+from pipeline.stages.offers.lateness import supplier_lateness
+from pipeline.stages.prices.arrays import packed_orders, placed
+from pipeline.stages.prices.distribution import price_distributions
+from pipeline.stages.records.candidates import one_row_per_product
+from pipeline.stages.records.duplicates import without_repeats
+from pipeline.stages.records.earlier_weeks import known_orders, known_returns
+from pipeline.stages.records.orders import order_facts
+from pipeline.stages.records.own_records import own_counts, period_counts, seller_marks
+from pipeline.stages.returns.drift import fresh_returns
+from pipeline.stages.returns.posterior import return_risk
+from pipeline.stages.rules import verdicts
+from pipeline.stages.rules.limits import evaluate
+from pipeline.stages.score.score import score
+from pipeline.tables import price_rows
+from pipeline.tables.frames import conform
+from pipeline.tables.price_rows import PriceRows, newest_told
+from pipeline.tables.schemas import CANDIDATES, ORIGIN
 
 KEY = ["marketplace", "product_id"]
 

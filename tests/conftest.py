@@ -86,7 +86,7 @@ def write_csv(path, rows):
 @pytest.fixture
 def run(tmp_path):
     """Run a week in this process into `tmp_path/data`; a plan may be given as TOML text."""
-    from pipeline.run import Options, run_week
+    from pipeline.runs.week_run import Options, run_week
 
     def run_one(dump, plan=None, **options):
         if plan is not None:

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline import config, plan, tables, tables_published
-from pipeline.ingest.sources import ColumnRule, Source, load_sources, target
-from pipeline.stages import outcomes, rules
+from pipeline.config import files, plan
+from pipeline.ingest.sources.schema import ColumnRule, Source, load_sources, target
+from pipeline.stages.rules import limits, outcomes
+from pipeline.tables import published, schemas
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -75,7 +76,7 @@ def _words(node: ast.AST) -> set[str]:
 
 def rule_facts() -> dict[str, tuple[list[str], list[str]]]:
     """Each rule's limits (keys of the plan) and the severities it can give, read from the code of its check."""
-    tree = ast.parse(Path(str(rules.__file__)).read_text(encoding="utf-8"))
+    tree = ast.parse(Path(str(limits.__file__)).read_text(encoding="utf-8"))
     functions = _functions(tree)
     found: dict[str, tuple[list[str], list[str]]] = {}
     for call in ast.walk(tree):
@@ -95,7 +96,7 @@ def made_rules() -> str:
     """One line per rule."""
     facts = rule_facts()
     rows = []
-    for rule in rules.RULES:
+    for rule in limits.RULES:
         keys, severities = facts[rule.id]
         rows.append((f"`{rule.id}`", rule.source, rule.asks, rule.unit, ", ".join(f"`{k}`" for k in keys) or "–", ", ".join(severities)))
     return table(("rule", "source", "asks", "unit", "keys of the plan", "can give"), rows)
@@ -112,7 +113,7 @@ def plan_sections() -> list[tuple[str, str, list[tuple[str, str, str]]]]:
     sections: list[tuple[str, str, list[tuple[str, str, str]]]] = []
     told: list[str] = []
     in_example = False
-    for line in config.DEFAULT_PLAN.read_text(encoding="utf-8").splitlines():
+    for line in files.DEFAULT_PLAN.read_text(encoding="utf-8").splitlines():
         if not line.strip():
             told, in_example = [], False
         elif head := _SECTION.match(line):
@@ -174,7 +175,7 @@ _KINDS = {
 
 
 def _sources() -> dict[str, Source]:
-    return {source.name: source for source in load_sources(config.CONFIGS / "sources")}
+    return {source.name: source for source in load_sources(files.CONFIGS / "sources")}
 
 
 def _cell(rule: ColumnRule) -> str:
@@ -189,7 +190,7 @@ def made_canonical() -> str:
     for source in _sources().values():
         if not source.name.startswith("canonical-"):
             continue
-        told = {column.name: column for column in tables.DUMP_TABLES[source.table]}
+        told = {column.name: column for column in schemas.DUMP_TABLES[source.table]}
         rows = []
         for name, rule in source.columns.items():
             column = told[str(target(source.table, name))]
@@ -201,48 +202,48 @@ def made_canonical() -> str:
 
 
 def _type(type_: pa.DataType) -> str:
-    named = {tables_published.REASONS: "list of struct", tables_published.LIST_OF_TEXT: "list of string"}
+    named = {published.REASONS: "list of struct", published.LIST_OF_TEXT: "list of string"}
     return named.get(type_, str(type_))
 
 
-def _columns(columns: Iterable[tables.Column]) -> str:
+def _columns(columns: Iterable[schemas.Column]) -> str:
     rows = [(f"`{column.name}`", _type(column.type), column.unit, column.meaning) for column in columns]
     return table(("column", "type", "unit", "meaning"), rows)
 
 
 def made_shortlist() -> str:
     """Columns of the list."""
-    return _columns(tables_published.SHORTLIST)
+    return _columns(published.SHORTLIST)
 
 
 def made_decisions() -> str:
     """Columns that the ledger has beside the list's."""
-    listed = {column.name for column in tables_published.SHORTLIST}
-    return _columns(column for column in tables_published.DECISIONS if column.name not in listed)
+    listed = {column.name for column in published.SHORTLIST}
+    return _columns(column for column in published.DECISIONS if column.name not in listed)
 
 
 def made_set_aside() -> str:
     """Columns of what was set aside."""
-    return _columns(tables.SET_ASIDE)
+    return _columns(schemas.SET_ASIDE)
 
 
 def made_unmatched() -> str:
     """Columns of offers that fit no product."""
-    return _columns(tables_published.UNMATCHED_OFFERS)
+    return _columns(published.UNMATCHED_OFFERS)
 
 
 def made_inside() -> str:
     """Columns of the tables between ingest and stages."""
     parts = []
-    for name, columns in tables.DUMP_TABLES.items():
-        told = [column for column in columns if column not in tables.ORIGIN]
+    for name, columns in schemas.DUMP_TABLES.items():
+        told = [column for column in columns if column not in schemas.ORIGIN]
         parts.append(f"### {name}\n\n" + _columns(told) + "\n")
     return "".join(parts).rstrip("\n") + "\n"
 
 
 def made_origin() -> str:
     """Columns that every table inside has."""
-    return _columns(tables.ORIGIN)
+    return _columns(schemas.ORIGIN)
 
 
 def made_sources() -> str:
@@ -257,7 +258,7 @@ def made_sources() -> str:
 
 
 def _marketplaces() -> dict[str, dict]:
-    return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted((config.CONFIGS / "marketplaces").glob("*.toml"))}
+    return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted((files.CONFIGS / "marketplaces").glob("*.toml"))}
 
 
 def _fee_lines(code: str) -> str:
@@ -301,7 +302,7 @@ def made_imports() -> str:
 
 
 def _cards() -> list[dict]:
-    found = [tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted((config.CONFIGS / "fulfilment").glob("*.toml"))]
+    found = [tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted((files.CONFIGS / "fulfilment").glob("*.toml"))]
     return [card | {"code": content["code"]} for content in found for card in content["card"]]
 
 
@@ -348,7 +349,7 @@ def made_priors() -> str:
     from scipy.stats import beta
 
     rows = []
-    held = config.load_plan().returns
+    held = files.load_plan().returns
     for name, prior in held.priors.items():
         a, b = prior.mean * prior.orders, (1 - prior.mean) * prior.orders
         low, high = beta.ppf([0.05, 0.95], a, b)
@@ -364,7 +365,7 @@ def made_return_checks() -> str:
     """What the plan's discount and home prior make of a few counts."""
     from scipy.stats import beta
 
-    held = config.load_plan().returns
+    held = files.load_plan().returns
     prior = held.priors["home_kitchen"]
     a, b = prior.mean * prior.orders, (1 - prior.mean) * prior.orders
     told = [

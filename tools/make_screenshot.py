@@ -15,7 +15,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from pipeline.run import Options, run_week
+from pipeline.runs.week_run import Options, run_week
 
 ROOT = Path(__file__).resolve().parent.parent
 WEEK = "2026-W47"

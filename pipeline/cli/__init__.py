@@ -11,8 +11,8 @@ from types import FrameType
 import click
 
 # Everything but the options is imported inside the commands: `--help` must answer at once, and pandas alone takes a second.
-from pipeline.cli import files, fitting, looking, running, setting_up, tending
-from pipeline.cli.speaking import answer, words
+from pipeline.cli import files, operations, running, setup, training, viewing
+from pipeline.cli.output import answer, words
 from pipeline.errors import EXIT_BUG, Refusal, Stopped
 
 
@@ -30,9 +30,9 @@ def shortlist() -> None:
 
 
 for command in (
-    running.run, looking.check, looking.explain, looking.rejects, looking.diff, files.report, files.decide, files.sourcing,
-    tending.history, tending.rollback, tending.doctor, tending.schedule, fitting.train,
-    setting_up.config, setting_up.list_sources, setting_up.init, setting_up.demo,
+    running.run, viewing.check, viewing.explain, viewing.rejects, viewing.diff, files.report, files.decide, files.sourcing,
+    operations.history, operations.rollback, operations.doctor, operations.schedule, training.train,
+    setup.config, setup.list_sources, setup.init, setup.demo,
 ):  # fmt: skip
     shortlist.add_command(command)
 
@@ -68,7 +68,7 @@ def main() -> None:
         # The reader of the answer went away (`| head`): nothing is wrong with the answer, and nobody is left to flush to.
         os._exit(0)
     except Exception as error:
-        from pipeline.attend import end_of
+        from pipeline.unattended.supervisor import end_of
 
         code, told = end_of(error)
         if code == EXIT_BUG:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli.options import DATA, JSON, LANG, WEEK
-from pipeline.cli.speaking import answer, answer_json, asked_language, follow, words
+from pipeline.cli.output import answer, answer_json, asked_language, follow, words
 
 
 @click.command()
@@ -21,7 +21,7 @@ def report(week: str | None, data: Path, as_json: bool) -> None:
     \b
     Example: shortlist report --week 2026-W47 --lang zh
     """
-    from pipeline.look import rewrite_report, spoken
+    from pipeline.runs.lookup import rewrite_report, spoken
 
     follow(spoken(data, week))
     week, paths, is_changed = rewrite_report(data, week, asked_language())
@@ -45,7 +45,7 @@ def decide(workbook: Path, on: str | None, data: Path, as_json: bool) -> None:
     \b
     Example: shortlist decide --from data/shortlists/2026-W47/shortlist.xlsx
     """
-    from pipeline.decide import import_decisions
+    from pipeline.runs.import_decisions import import_decisions
 
     told = import_decisions(data, workbook, on)
     if as_json:
@@ -73,8 +73,8 @@ def sourcing(week: str | None, data: Path, top: int | None, out: Path | None, as
     \b
     Example: shortlist sourcing --top 100 --out worklist.xlsx
     """
-    from pipeline.look import sourcing_list, spoken
-    from pipeline.publish.sourcing import FORMATS, sourcing_csv, sourcing_lines, write_sourcing
+    from pipeline.publish.workbooks.sourcing import FORMATS, sourcing_csv, sourcing_lines, write_sourcing
+    from pipeline.runs.lookup import sourcing_list, spoken
 
     if out is not None and out.suffix.lower() not in FORMATS:
         raise click.UsageError(f"--out {out.name}: the ending must be one of {', '.join(FORMATS)}")

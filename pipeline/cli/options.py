@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.speaking import ask_language
+from pipeline.cli.output import ask_language
 
 _ROOT = Path(__file__).resolve().parents[2]
 DATA = click.option(

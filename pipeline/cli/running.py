@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.options import DATA, JSON, LANG, PLAN, WEEK
-from pipeline.cli.speaking import answer, answer_json, asked_language, bar, follow, is_watched, words
+from pipeline.cli.output import answer, answer_json, asked_language, bar, follow, is_watched, words
 from pipeline.errors import Locked, Refusal
 
 if TYPE_CHECKING:
-    from pipeline.weeks import Outcome
+    from pipeline.unattended.history import Outcome
 
 
 @click.command()
@@ -39,11 +39,11 @@ def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | 
     \b
     Example: shortlist run data/dumps/2026-W47 --top 30
     """
-    from pipeline.attend import Voices, Wishes, attended_run
+    from pipeline.unattended.supervisor import Voices, Wishes, attended_run
 
     def speak_as_planned() -> None:
         # Not before the lock is held: reading a plan loads the libraries.
-        from pipeline.look import plan_language
+        from pipeline.runs.lookup import plan_language
 
         follow(plan_language(asked["plan"]))
 
@@ -70,7 +70,7 @@ def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | 
 
 
 def _answer_run(outcome: Outcome, quiet: bool, as_json: bool, dry_run: bool) -> None:
-    from pipeline.publish.summary import next_steps, stale_lines, summary_line
+    from pipeline.publish.text.summary import next_steps, stale_lines, summary_line
 
     result = outcome.result
     if as_json:

@@ -13,9 +13,9 @@ import pyarrow as pa
 
 from pipeline.demo import text
 from pipeline.demo.calendar import stream
+from pipeline.demo.export_facts import World, active, shown, slices
 from pipeline.demo.market import BARE_RATE
 from pipeline.demo.records import summed_counts
-from pipeline.demo.shown import World, active, shown, slices
 from pipeline.demo.trade_files import deliveries, listed, matches, offers, orders, returns
 
 

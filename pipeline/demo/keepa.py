@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from pipeline.demo import text
 from pipeline.demo.catalog import DEPARTMENTS, REFERRAL, REFERRAL_ELSE
+from pipeline.demo.export_facts import World, shown
 from pipeline.demo.market import Real, Whole
-from pipeline.demo.shown import World, shown
 
 
 def file_name(world: World, week: int) -> str:

@@ -13,19 +13,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.calendar import checked_week, sunday_of
 from pipeline.demo.calendar import Calendar, stream
-from pipeline.demo.catalog import (
-    BRAND_STATES,
-    COLOURS,
-    DEPARTMENTS,
-    GENERIC_TOKENS,
-    ODD_PATHS,
-    PACKS,
-    Catalogue,
-    load_catalogue,
-)
+from pipeline.demo.catalog import BRAND_STATES, COLOURS, DEPARTMENTS, GENERIC_TOKENS, ODD_PATHS, PACKS, Catalogue, load_catalogue
 from pipeline.errors import UsageError
+from pipeline.tables.calendar import checked_week, sunday_of
 
 Whole = npt.NDArray[np.int64]
 Real = npt.NDArray[np.float64]

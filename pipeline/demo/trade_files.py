@@ -12,18 +12,9 @@ import pyarrow as pa
 
 from pipeline.demo import text
 from pipeline.demo.calendar import stream
+from pipeline.demo.export_facts import World, active, pieces_of
 from pipeline.demo.market import Flag, Real, Whole
-from pipeline.demo.shown import World, active, pieces_of
-from pipeline.demo.trade import (
-    BY_GTIN,
-    BY_PRODUCT,
-    BY_SKU,
-    BY_SKU_UNMATCHED,
-    CNY_PER_USD,
-    DUTY_INCLUDED,
-    DUTY_NAMED,
-    SCOPES,
-)
+from pipeline.demo.trade import BY_GTIN, BY_PRODUCT, BY_SKU, BY_SKU_UNMATCHED, CNY_PER_USD, DUTY_INCLUDED, DUTY_NAMED, SCOPES
 
 
 def _skus(offers: Whole) -> pa.Array:

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from pipeline.demo import text
 from pipeline.demo.catalog import BRAND_STATES, DEPARTMENTS
+from pipeline.demo.export_facts import CHUNK, World
 from pipeline.demo.prices import PROCESSES
-from pipeline.demo.shown import CHUNK, World
 from pipeline.demo.trade import best_offers, true_landed_cents
 
 EVIDENCE = ("none", "keepa_flag", "order_lines", "return_counts", "summed_counts", "bare_rate")

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline import store
 from pipeline.demo import files, keepa, truth
+from pipeline.demo.export_facts import World
 from pipeline.demo.market import build_market
 from pipeline.demo.prices import build_steps
 from pipeline.demo.records import build_deliveries, build_listed, build_orders, build_return_counts
-from pipeline.demo.shown import World
 from pipeline.demo.text import csv_bytes, csv_header
 from pipeline.demo.trade import build_offers, build_suppliers
+from pipeline.store.files import write_files
 
 DEFAULT_UNTIL = "2026-W47"
 
@@ -120,7 +120,7 @@ def write_demo(target: Path, products: int, weeks: int, seed: int, until: str = 
             if first is not None:
                 yield path, chunks(path, first, pieces)
 
-    store.write_files(target, files())
+    write_files(target, files())
     calendar = world.market.calendar
     names = tuple(calendar.name(week) for week in range(calendar.weeks))
     return DemoReport(target, names, products, len(world.suppliers), len(world.offers), rows)

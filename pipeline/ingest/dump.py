@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.errors import DumpError
-from pipeline.ingest.aside import mask
-from pipeline.ingest.blocks import read_lines
-from pipeline.ingest.files import DumpFile, list_dump
-from pipeline.ingest.header import Header
-from pipeline.ingest.left_out import LeftOutReading
-from pipeline.ingest.lines import Grammar
-from pipeline.ingest.opening import header_names, read_header
-from pipeline.ingest.places import ReadContext
+from pipeline.ingest.accounts import Description, FileReport
+from pipeline.ingest.containers.blocks import read_lines
+from pipeline.ingest.containers.dump_files import DumpFile, list_dump
+from pipeline.ingest.containers.record_blocks import records_at
+from pipeline.ingest.header.header import Header
+from pipeline.ingest.header.opening import header_names, read_header
+from pipeline.ingest.lines.contract import Grammar
+from pipeline.ingest.passed_over import LeftOutReading
 from pipeline.ingest.reading import FileReading
-from pipeline.ingest.recognise import reasons
-from pipeline.ingest.records import records_at
-from pipeline.ingest.report import Description, FileReport
-from pipeline.ingest.sources import Source
+from pipeline.ingest.set_aside import mask
+from pipeline.ingest.sources.context import ReadContext
+from pipeline.ingest.sources.recognition import reasons
+from pipeline.ingest.sources.schema import Source
 
 __all__ = [
     "Description", "DumpFile", "FileReading", "FileReport", "ReadContext", "describe", "list_dump", "raw_records", "read_file",

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from pipeline.ingest.ahead import ahead
-from pipeline.ingest.blocks import Block, BlockReader
-from pipeline.ingest.left_out import LeftOutReading
-from pipeline.ingest.price_lines import Buffer, Layout, take_lines
+from pipeline.ingest.containers.blocks import Block, BlockReader
+from pipeline.ingest.lines.price_lines import Buffer, Layout, take_lines
+from pipeline.ingest.passed_over import LeftOutReading
+from pipeline.ingest.prefetch import ahead
 from pipeline.ingest.reading import FileReading, Part
-from pipeline.price_rows import PriceRows
+from pipeline.tables.price_rows import PriceRows
 
 _KINDS = {"product_id": "id", "date": "date", "price": "money", "currency": "currency", "marketplace": "marketplace"}
 # Of a block with more lines than this share that are not plain, all lines take the general way.

@@ -11,21 +11,21 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
-from pipeline import tables
 from pipeline.errors import DumpError
-from pipeline.ingest.ahead import ahead
-from pipeline.ingest.aside import Aside
-from pipeline.ingest.blocks import Block, BlockReader, Start
-from pipeline.ingest.chunk import Chunk, Fault
-from pipeline.ingest.convert import Converter
-from pipeline.ingest.files import DumpFile, path_values
-from pipeline.ingest.header import Header, encodings
-from pipeline.ingest.history import SCHEMA as HISTORY_SCHEMA
-from pipeline.ingest.lines import MESSAGES, Grammar, Lines, split
-from pipeline.ingest.places import ReadContext
-from pipeline.ingest.records import RecordReader
-from pipeline.ingest.report import FileReport
-from pipeline.ingest.sidecars import check_rows, check_sum
+from pipeline.ingest.accounts import FileReport
+from pipeline.ingest.containers.blocks import Block, BlockReader, Start
+from pipeline.ingest.containers.dump_files import DumpFile, path_values
+from pipeline.ingest.containers.record_blocks import RecordReader
+from pipeline.ingest.containers.sidecars import check_rows, check_sum
+from pipeline.ingest.header.header import Header, encodings
+from pipeline.ingest.lines.contract import MESSAGES, Grammar, Lines, split
+from pipeline.ingest.prefetch import ahead
+from pipeline.ingest.rows.chunk import Chunk, Fault
+from pipeline.ingest.rows.converter import Converter
+from pipeline.ingest.rows.embedded_history import SCHEMA as HISTORY_SCHEMA
+from pipeline.ingest.set_aside import Aside
+from pipeline.ingest.sources.context import ReadContext
+from pipeline.tables import schemas
 
 # A file in the right encoding has hardly a damaged line; more than one in 1,000 means that it is in another one.
 _BROKEN_SHARE = 1_000
@@ -67,7 +67,7 @@ class FileReading:
             if name not in {"marketplace", "currency"} and name not in self.match.columns
         }  # fmt: skip
         self.grammar = Grammar(header.separator, len(self.match.header))
-        self.schema = tables.schema(tables.DUMP_TABLES[self.source.table])
+        self.schema = schemas.schema(schemas.DUMP_TABLES[self.source.table])
         self.report = FileReport(
             file.name, self.source.name, self.source.table, header.encoding, header.separator, header=header.lines,
             blank=header.blank, columns=header.fields(), unused=list(self.match.unused), warnings=list(header.notes),
@@ -310,4 +310,4 @@ def _constant(text: str, rows: int) -> pa.DictionaryArray:
 
 
 def _as(array: pa.Array, type_: pa.DataType) -> pa.Array:
-    return array if array.type in (type_, tables.CODED) else array.cast(type_)
+    return array if array.type in (type_, schemas.CODED) else array.cast(type_)

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 from pipeline.messages.columns import COLUMNS
 from pipeline.messages.details import DETAILS
+from pipeline.messages.operations import TENDING
 from pipeline.messages.refusals import LABELS, REFUSALS
 from pipeline.messages.report import REPORT
 from pipeline.messages.rules import DECISION_WORDS, RULE_WORDS
-from pipeline.messages.tending import TENDING
 from pipeline.messages.terminal import TERMINAL
 from pipeline.messages.workbook import WORKBOOK
 

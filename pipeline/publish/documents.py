@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pipeline.publish import report
-from pipeline.publish.manifest import manifest_bytes
-from pipeline.publish.view import RunFolder, read_page
-from pipeline.publish.workbook import write_workbook
+from pipeline.publish.report import page as report
+from pipeline.publish.tables.run_json import manifest_bytes
+from pipeline.publish.view.run_view import RunFolder, read_page
+from pipeline.publish.workbooks.shortlist_workbook import write_workbook
 
 REPORT, WORKBOOK = "report.html", "shortlist.xlsx"
 

@@ -55,8 +55,8 @@ def open_page(browser):
 def sample(tmp_path_factory, root):
     """The run of the committed sample, in English, and its report in Chinese."""
     from pipeline.publish.documents import documents
-    from pipeline.publish.view import RunFolder
-    from pipeline.run import Options, run_week
+    from pipeline.publish.view.run_view import RunFolder
+    from pipeline.runs.week_run import Options, run_week
 
     folder = tmp_path_factory.mktemp("browser")
     run = run_week(Options(data=folder / "data", dump=root / "data" / "sample" / "dumps" / WEEK)).folder
@@ -73,7 +73,7 @@ def long_list(sample, tmp_path_factory):
     import pyarrow.parquet as pq
 
     from pipeline.publish.documents import documents
-    from pipeline.publish.view import RunFolder
+    from pipeline.publish.view.run_view import RunFolder
 
     folder = tmp_path_factory.mktemp("long") / "run"
     shutil.copytree(sample["folder"], folder)

@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from journal import Journal
-from standing import everything, list_of
+from folder_snapshot import everything, list_of
+from soak_progress import Journal
 
 HERE = Path(__file__).parent
 WEEK = "2026-W47"
@@ -151,6 +151,6 @@ def case(runner, small_market, tmp_path_factory):
 @pytest.fixture
 def journal(request):
     """What this long test has done so far; it ends, skipped, when the time of this soak is up."""
-    from pipeline.config import code_digest
+    from pipeline.config.files import code_digest
 
     return Journal(f"{Path(request.node.path).stem}-{request.node.name}", code_digest(), pytest.skip)

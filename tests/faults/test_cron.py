@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from pipeline.machine import scheduled
-from pipeline.schedule import cron_lines
+from pipeline.unattended.machine import scheduled
+from pipeline.unattended.schedule import cron_lines
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # Debian's cron and cronie read the machine's own folders, which a test leaves alone: in a mount namespace of its own the daemon finds

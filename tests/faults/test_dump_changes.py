@@ -9,7 +9,7 @@ import time
 from collections import Counter
 
 import pytest
-from standing import list_of
+from folder_snapshot import list_of
 
 WEEK = "2026-W47"
 
@@ -103,8 +103,8 @@ def test_a_dump_that_changes_two_hundred_times(case, runner, journal, versions):
 
 
 def test_a_dump_that_grows_while_it_is_read_is_refused(case, tmp_path, monkeypatch):
-    from pipeline import read_task, run
     from pipeline.errors import DumpError
+    from pipeline.runs import read_task, week_run
 
     dump = tmp_path / WEEK
     shutil.copytree(case.ready / "dumps" / WEEK, dump)
@@ -115,7 +115,7 @@ def test_a_dump_that_grows_while_it_is_read_is_refused(case, tmp_path, monkeypat
             handle.write("B0LATE,late,9.99,USD\n")
         return real(task)
 
-    monkeypatch.setattr(run, "read_task", appending)
+    monkeypatch.setattr(week_run, "read_task", appending)
     with pytest.raises(DumpError):
-        run.run_week(run.Options(data=tmp_path / "data", dump=dump))
+        week_run.run_week(week_run.Options(data=tmp_path / "data", dump=dump))
     assert not (tmp_path / "data" / "shortlists").exists()

@@ -104,7 +104,7 @@ def test_five_at_once_twenty_times(case, runner, journal):
 
 
 def test_a_second_run_leaves_before_it_has_loaded_anything(case, tmp_path):
-    from pipeline import lock
+    from pipeline.store import lock
 
     code = "import sys; from pipeline.cli import main\ntry: main()\nfinally: print('pandas' in sys.modules)"
     with lock.hold(tmp_path):

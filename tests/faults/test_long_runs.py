@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from standing import list_of
+from folder_snapshot import list_of
 
 
 @pytest.fixture(scope="module")

@@ -17,16 +17,17 @@ import traceback
 
 
 def main():
-    import pipeline.weeks  # noqa: F401 - loads all that a run loads
-    from pipeline import cli, read_task
-    from pipeline.config import load_configs
-    from pipeline.ingest import recognise
+    import pipeline.unattended.history  # noqa: F401 - loads all that a run loads
+    from pipeline import cli
+    from pipeline.config.files import load_configs
+    from pipeline.ingest.sources import recognition
+    from pipeline.runs import read_task
 
     load_configs()
     for source in read_task.sources():
         for rule in source.columns.values():
             for header in rule.headers:
-                recognise.fold(header)
+                recognition.fold(header)
     shared = mmap.mmap(-1, 8)
     counter = ctypes.c_long.from_buffer(shared)
     shim = ctypes.CDLL(os.environ["LD_PRELOAD"]) if os.environ.get("LD_PRELOAD") else None

@@ -7,7 +7,7 @@ import shutil
 import pandas as pd
 import pyarrow.parquet as pq
 
-from pipeline.run import Options, run_week
+from pipeline.runs.week_run import Options, run_week
 
 PRODUCT = "B0EXAMPLE1"
 SOLD = dt.date(2026, 6, 1)

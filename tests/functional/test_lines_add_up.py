@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.config import load_configs
+from pipeline.config.files import load_configs
 from pipeline.demo.write import write_demo
 
 LINES = (

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import engine, store, store_disk
+from pipeline import engine
 from pipeline.errors import DumpError, NotWritten
+from pipeline.store import data_folder, disk
+from pipeline.store.data_folder import DataFolder
 
 WEEKS = ("2026-W46", "2026-W47")
 
@@ -17,7 +19,7 @@ WEEKS = ("2026-W46", "2026-W47")
 def made(tmp_path_factory):
     """A data folder with two weeks run, and their dumps in it."""
     from pipeline.demo.write import write_demo
-    from pipeline.run import Options, run_week
+    from pipeline.runs.week_run import Options, run_week
 
     folder = tmp_path_factory.mktemp("operators")
     write_demo(folder / "market", 60, 2, 4, WEEKS[1])
@@ -36,7 +38,7 @@ def data(made, tmp_path):
 
 def run_again(data, **options):
     """The newest week once more, with a list of another length: a run that is not up to date."""
-    from pipeline.run import Options, run_week
+    from pipeline.runs.week_run import Options, run_week
 
     return run_week(Options(**{"data": data, "dump": data / "dumps" / WEEKS[1], "top": 7} | options))
 
@@ -69,7 +71,7 @@ def test_what_stands_damaged_is_named_with_its_cure_and_nothing_is_made_of_it(da
 
 
 def test_too_many_open_files_are_no_reason_to_remove_what_stands(tmp_path):
-    with pytest.raises(OSError, match="open files") as raised, store_disk.kept(tmp_path, "remove it"):
+    with pytest.raises(OSError, match="open files") as raised, disk.kept(tmp_path, "remove it"):
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
     assert not isinstance(raised.value, NotWritten)
 
@@ -90,12 +92,12 @@ def test_leavings_of_another_user_are_passed_over_and_told(data, monkeypatch):
     def refuse(path):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
-    monkeypatch.setattr(store, "remove", refuse)
-    assert store.DataFolder(data).sweep() == (left,)
+    monkeypatch.setattr(data_folder, "remove", refuse)
+    assert DataFolder(data).sweep() == (left,)
 
 
 def test_the_newest_dump_is_refused_and_not_passed_over_when_it_cannot_be_listed(data, monkeypatch):
-    from pipeline.inputs import find_dump
+    from pipeline.runs.inputs import find_dump
 
     closed, scandir, listdir = data / "dumps" / WEEKS[1], os.scandir, os.listdir
 
@@ -109,7 +111,7 @@ def test_the_newest_dump_is_refused_and_not_passed_over_when_it_cannot_be_listed
 
     monkeypatch.setattr(os, "scandir", refuse(scandir))
     monkeypatch.setattr(os, "listdir", refuse(listdir))
-    dump, week, _ = find_dump(store.DataFolder(data), None, None, False)
+    dump, week, _ = find_dump(DataFolder(data), None, None, False)
     assert (dump, week) == (closed, WEEKS[1])
     with pytest.raises(DumpError, match="2026-W47: Permission denied; make it readable"):
         run_again(data, dump=None)
@@ -142,7 +144,7 @@ def test_runs_on_another_disk_are_copied_there_whole(data, monkeypatch):
 
 
 def test_after_the_clock_went_back_the_list_in_force_is_still_its_weeks_newest(data):
-    from pipeline.weeks import prune
+    from pipeline.unattended.history import prune
 
     old, last = (data / "shortlists" / WEEKS[1]).resolve(), last_run(data)
     new = run_again(data).folder.resolve()
@@ -152,7 +154,7 @@ def test_after_the_clock_went_back_the_list_in_force_is_still_its_weeks_newest(d
     for week in ("2026-W48", "2026-W49"):  # two newer weeks, whose lists always stay
         shutil.copytree(old, data / "runs" / week / "0123")
         (data / "shortlists" / week).symlink_to(Path("..") / "runs" / week / "0123")
-    assert prune(store.DataFolder(data), 3) == (f"{WEEKS[0]}/{last.name}", f"{WEEKS[1]}/{old.name}")
+    assert prune(DataFolder(data), 3) == (f"{WEEKS[0]}/{last.name}", f"{WEEKS[1]}/{old.name}")
     assert (data / "shortlists" / WEEKS[1]).resolve() == new
 
 
@@ -169,7 +171,7 @@ def test_without_shared_memory_one_is_told_to_use_one_worker(monkeypatch):
     MemoryError(), RuntimeError("can't start new thread"), Exception("Unknown error: Failed to launch worker thread: Resource temporarily unavailable"),
 ], ids=str)  # fmt: skip
 def test_memory_that_runs_out_is_no_bug(error):
-    from pipeline.attend import end_of
+    from pipeline.unattended.supervisor import end_of
 
     code, told = end_of(error)
     assert code == 14 and "run again with --workers 1" in told and "\n" not in told

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.messages.columns import COLUMN_WORDS
-from pipeline.publish.workbook import _LIST
+from pipeline.publish.workbooks.shortlist_workbook import _LIST
 
 BEFORE, WEEK = "2026-W46", "2026-W47"
 
@@ -31,7 +31,7 @@ def market(tmp_path_factory):
 
 
 def run_into(data, dump, **options):
-    from pipeline.run import Options, run_week
+    from pipeline.runs.week_run import Options, run_week
 
     return run_week(Options(data=data, dump=dump, **options))
 
@@ -189,8 +189,8 @@ def test_a_chinese_workbook_is_read_back_too(market, tmp_path, capsys):
     ({"Your decision": "skip", "Skip until": "soon"}, "'soon' is no day"),
 ])  # fmt: skip
 def test_what_cannot_be_understood_is_refused_with_its_place_and_nothing_is_written(market, tmp_path, typed, wanted):
-    from pipeline.decide import import_decisions
     from pipeline.errors import DumpError
+    from pipeline.runs.import_decisions import import_decisions
 
     copy = tmp_path / "mine.xlsx"
     copy.write_bytes((market / "data" / "shortlists" / WEEK / "shortlist.xlsx").read_bytes())
@@ -218,8 +218,8 @@ def test_decisions_of_the_seller_s_own_hand_stay_and_younger_ones_stand(market, 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no zip", b"product_id,decision\nA,skip\n"])
 def test_a_file_that_is_no_workbook_is_refused(tmp_path, content):
-    from pipeline.decide import import_decisions
     from pipeline.errors import DumpError
+    from pipeline.runs.import_decisions import import_decisions
 
     (tmp_path / "mine.xlsx").write_bytes(content)
     with pytest.raises(DumpError, match="no Excel workbook"):

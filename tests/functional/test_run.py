@@ -39,7 +39,7 @@ def facts_of(folder):
 
 
 def run_into(data, dump, **options):
-    from pipeline.run import Options, run_week
+    from pipeline.runs.week_run import Options, run_week
 
     return run_week(Options(data=data, dump=dump, **options))
 
@@ -74,7 +74,7 @@ def test_any_number_of_workers_gives_the_same_bytes_and_facts_as_one(market, fir
 
 @pytest.mark.parametrize("size", [250_000, pytest.param(60_000, marks=pytest.mark.soak)])
 def test_any_number_of_buckets_gives_the_same_bytes(market, first, tmp_path, monkeypatch, size):
-    from pipeline import run as run_module
+    from pipeline.runs import week_run as run_module
 
     dump = market / "dumps" / "2026-W45"
     assert sum(path.stat().st_size for path in dump.iterdir()) > 4 * size

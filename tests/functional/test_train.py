@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.demo.write import write_demo
 from pipeline.errors import NothingToDo, UsageError
-from pipeline.run import Options, run_week
-from pipeline.train import TrainOptions, train
+from pipeline.runs.week_run import Options, run_week
+from pipeline.training.train import TrainOptions, train
 
 
 @pytest.fixture(scope="module")

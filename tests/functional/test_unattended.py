@@ -24,9 +24,9 @@ def market(tmp_path_factory):
 
 
 def run_here(data, dump, *, rebuild=False, keep=None, **options):
-    from pipeline import lock
-    from pipeline.run import Options
-    from pipeline.weeks import run_weeks
+    from pipeline.runs.week_run import Options
+    from pipeline.store import lock
+    from pipeline.unattended.history import run_weeks
 
     with lock.hold(data):
         return run_weeks(Options(data=data, dump=dump, **options), rebuild=rebuild, keep=keep)
@@ -86,7 +86,7 @@ def test_a_stale_week_whose_dump_is_gone_is_named(market, tmp_path):
 
 def test_history_rollback_and_keep(market, tmp_path):
     from pipeline.errors import NothingToDo
-    from pipeline.weeks import history_lines, history_of, roll_back
+    from pipeline.unattended.history import history_lines, history_of, roll_back
 
     data = tmp_path / "data"
     runs = [run_here(data, market / "dumps" / WEEKS[0], top=top).result.folder.name for top in (3, 4)]
@@ -151,7 +151,7 @@ def test_a_bare_environment_gives_the_same_bytes(market, in_order, tmp_path):
 
 def attended(data, dump, monkeypatch, **environment):
     """A run in this process as the command does it; gives what was warned of."""
-    from pipeline.attend import Voices, Wishes, attended_run
+    from pipeline.unattended.supervisor import Voices, Wishes, attended_run
 
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -193,7 +193,7 @@ def test_settings_that_others_can_read_are_not_used_and_said(make_dump, tmp_path
 
 
 def test_the_message_names_the_top_and_what_came_and_went(market, in_order):
-    from pipeline.publish.digest import body_of, occasions_of, title_of
+    from pipeline.publish.text.digest import body_of, occasions_of, title_of
 
     folder, last = ((in_order / "shortlists" / week).resolve() for week in (WEEKS[2], WEEKS[1]))
     manifest = json.loads((folder / "run.json").read_text())
@@ -208,8 +208,8 @@ def test_the_message_names_the_top_and_what_came_and_went(market, in_order):
 
 
 def test_doctor_says_what_to_do_and_leaves_with_the_code_of_a_run(market, tmp_path, monkeypatch):
-    from pipeline import lock
-    from pipeline.doctor import doctor_lines, examine
+    from pipeline.store import lock
+    from pipeline.unattended.doctor import doctor_lines, examine
 
     def codes(**more):
         return {finding.what: finding.exit_code for finding in examine(data, more.get("plan")) if finding.exit_code}

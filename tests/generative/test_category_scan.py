@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.stages.brands import Brand, BrandBook
-from pipeline.stages.categories import compile_rules
-from pipeline.stages.category_scan import AFTER, BEFORE, TitleScanner
-from pipeline.stages.category_titles import NO_HITS, Lexicon, TitleBrand, TitleHits, TitleWord
-from pipeline.stages.phrases import PhraseIndex, singular, singulars, words_of
+from pipeline.stages.categories.brands import Brand, BrandBook
+from pipeline.stages.categories.gate import compile_rules
+from pipeline.stages.categories.title_scan import AFTER, BEFORE, TitleScanner
+from pipeline.stages.categories.titles import NO_HITS, Lexicon, TitleBrand, TitleHits, TitleWord
+from pipeline.stages.text.phrases import PhraseIndex, singular, singulars, words_of
 
 
 class TitleTwin:
@@ -187,7 +187,7 @@ def test_a_phrase_never_reaches_from_one_title_into_the_next() -> None:
 
 
 def test_a_memo_of_ever_new_words_stays_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.stages.word_blocks._WORDS_MAX", 50)
+    monkeypatch.setattr("pipeline.stages.text.token_blocks._WORDS_MAX", 50)
     scanner = TitleScanner(RULES.lexicon, BOOK)
     codes, found = scanner.scan([f"word{number} bluetooth" for number in range(500)])
     assert {tuple(word.text for word in found[code].words) for code in codes} == {("bluetooth",)}

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import load_plan
-from pipeline.frames import to_frame
-from pipeline.stages.price_forecast import Atoms, Mixture, quantiles
-from pipeline.stages.return_model import ReturnCounts, fit_returns
-from pipeline.stages.returns import return_risk
-from pipeline.tables import CANDIDATES, schema
+from pipeline.config.files import load_plan
+from pipeline.stages.prices.forecast import Atoms, Mixture, quantiles
+from pipeline.stages.returns.posterior import return_risk
+from pipeline.stages.returns.prior import ReturnCounts, fit_returns
+from pipeline.tables.frames import to_frame
+from pipeline.tables.schemas import CANDIDATES, schema
 
 PLAN = load_plan().returns
 CLASSES = sorted(PLAN.priors)

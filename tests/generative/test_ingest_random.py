@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import Refusal
-from pipeline.ingest import blocks
-from pipeline.ingest.blocks import Block, line_ends
+from pipeline.ingest.cells.money import parse_money, to_money
+from pipeline.ingest.cells.numbers import NumberForm, to_decimal
+from pipeline.ingest.containers import blocks
+from pipeline.ingest.containers.blocks import Block, line_ends
 from pipeline.ingest.dump import DumpFile, FileReport, ReadContext, read_file
-from pipeline.ingest.lines import Grammar, split
-from pipeline.ingest.money import parse_money, to_money
-from pipeline.ingest.numbers import NumberForm, to_decimal
-from pipeline.ingest.sources import ColumnRule, load_sources
-from pipeline.ingest.values import parse, to_date, to_flag, to_fraction, to_gtins, to_time
+from pipeline.ingest.lines.contract import Grammar, split
+from pipeline.ingest.rows.parsers import parse, to_date, to_flag, to_fraction, to_gtins, to_time
+from pipeline.ingest.sources.schema import ColumnRule, load_sources
 
 SOURCES = load_sources(Path(__file__).resolve().parents[2] / "configs" / "sources")
 CONTEXT = ReadContext(

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import Refusal
 from pipeline.ingest.dump import DumpFile, ReadContext, read_file
-from pipeline.ingest.sources import load_sources
+from pipeline.ingest.sources.schema import load_sources
 
 SOURCES = tuple(
     source for source in load_sources(Path(__file__).resolve().parents[2] / "configs" / "sources")

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.ingest.numbers import NumberForm
-from pipeline.ingest.sources import ColumnRule
-from pipeline.ingest.values import parse
+from pipeline.ingest.cells.numbers import NumberForm
+from pipeline.ingest.rows.parsers import parse
+from pipeline.ingest.sources.schema import ColumnRule
 
 GRAMS = {"g": "1", "kg": "1000", "lb": "453.59237", "lbs": "453.59237", "pounds": "453.59237", "oz": "28.349523125"}
 MILLIMETRES = {"mm": "1", "cm": "10", "m": "1000", "in": "25.4", "inch": "25.4", "inches": "25.4"}

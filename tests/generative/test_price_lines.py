@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import history, history_lines
-from pipeline import keys
 from pipeline.errors import Refusal
-from pipeline.ingest import blocks, price_lines
+from pipeline.ingest.containers import blocks
 from pipeline.ingest.dump import DumpFile, ReadContext, read_file
-from pipeline.ingest.price_lines import Buffer, Layout, take_lines
+from pipeline.ingest.lines import price_lines
+from pipeline.ingest.lines.price_lines import Buffer, Layout, take_lines
 from pipeline.ingest.price_reading import MarketPrices, PriceReading, plain_layout
-from pipeline.ingest.sources import load_sources
-from pipeline.stages.price_tables import packed, table_of
+from pipeline.ingest.sources.schema import load_sources
+from pipeline.stages.prices.arrays import packed, table_of
+from pipeline.tables import keys
 
 IDS = [b"A", b"low", b"", b"0123456789A", b"X#1", b"[]^_", b"a" * 33, b"\x80\x81", b"B 1", b"Z" * 10, b"_" * 9, b"4.00E+12"]
 DAYS = [b"2026-02-30", b"2024-02-29", b"2023-02-29", b"1999-01-01", b"2026-1-01", b"2026/01/01", b"", b"2026-01-001", b"2026-00-10",

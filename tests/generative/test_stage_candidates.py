@@ -5,9 +5,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.frames import to_frame
-from pipeline.stages.candidates import one_row_per_product
-from pipeline.tables import CANDIDATES, ORIGIN, schema
+from pipeline.stages.records.candidates import one_row_per_product
+from pipeline.tables.frames import to_frame
+from pipeline.tables.schemas import CANDIDATES, ORIGIN, schema
 
 FACTS = st.fixed_dictionaries(
     {

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.fees import FeeLine, FeeSchedule, fee_table
-from pipeline.stages.economics import Limits, Target, Terms, cost_lines
-from pipeline.stages.solving import max_landed_cost, smallest_price
+from pipeline.costs.fees import FeeLine, FeeSchedule, fee_table
+from pipeline.stages.margin.order_profit import Limits, Target, Terms, cost_lines
+from pipeline.stages.margin.solving import max_landed_cost, smallest_price
 
 PPM, BILLION = 1_000_000, 1_000_000_000
 MARKETS, LINES, ROWS = 50, 4, 200  # 50 x 200 orders

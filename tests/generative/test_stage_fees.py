@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.fees import fee_table, parse_schedules
+from pipeline.costs.fees import fee_table, parse_schedules
 
 MONEY = st.integers(1, 300_000).map(lambda cents: cents / 100)
 

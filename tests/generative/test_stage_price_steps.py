@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.price_rows import PriceRows, last_told
-from pipeline.stages.price_steps import price_features, steps_of
+from pipeline.stages.prices.steps import price_features, steps_of
+from pipeline.tables.price_rows import PriceRows, last_told
 
 AS_OF = 20_777
 # For each product: days before the as-of day (below zero: after it) -> cents, 0 is out of stock.

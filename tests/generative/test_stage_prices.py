@@ -9,10 +9,10 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import load_plan
-from pipeline.frames import to_frame, whole
-from pipeline.stages.prices import NAMES, Atoms, price_distributions, quantiles
-from pipeline.tables import CANDIDATES, PRICE_HISTORY, schema
+from pipeline.config.files import load_plan
+from pipeline.stages.prices.distribution import NAMES, Atoms, price_distributions, quantiles
+from pipeline.tables.frames import to_frame, whole
+from pipeline.tables.schemas import CANDIDATES, PRICE_HISTORY, schema
 
 PLAN = load_plan().forecast
 TODAY = dt.date(2026, 11, 22)

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from pipeline.config import load_plan
-from pipeline.frames import to_frame
-from pipeline.stages.returns import return_risk
-from pipeline.tables import CANDIDATES, schema
+from pipeline.config.files import load_plan
+from pipeline.stages.returns.posterior import return_risk
+from pipeline.tables.frames import to_frame
+from pipeline.tables.schemas import CANDIDATES, schema
 
 PLAN = load_plan().returns
 OWN = ["mature_orders", "mature_returned", "own_sold_orders", "own_orders_back"]

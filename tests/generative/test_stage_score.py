@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import load_plan
-from pipeline.frames import to_frame
-from pipeline.stages.score import PARTS, score, select
+from pipeline.config.files import load_plan
+from pipeline.stages.score.score import PARTS, score, select
+from pipeline.tables.frames import to_frame
 
 PLAN = load_plan()
 CENTS = st.one_of(st.none(), st.integers(-3000, 9000))

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import store_disk, store_history, store_merge
-from pipeline.keys import bucket_bounds, pack_texts
-from pipeline.price_rows import PriceRows, in_order, newest_told, one_price_a_day
-from pipeline.store_history import KeptWeeks, generation
-from pipeline.store_tables import RunSink, group_count
-from pipeline.tables import ORDERS, schema
+from pipeline.store import compaction, disk, kept_weeks
+from pipeline.store.kept_prices import RunSink, group_count
+from pipeline.store.kept_weeks import KeptWeeks, generation
+from pipeline.tables.keys import bucket_bounds, pack_texts
+from pipeline.tables.price_rows import PriceRows, in_order, newest_told, one_price_a_day
+from pipeline.tables.schemas import ORDERS, schema
 
 WEEKS = ["2025-W52", "2026-W01", "2026-W02", "2026-W03", "2026-W10"]
 IDS = ["B000000001", "B0ZZZZZZZZ", "sku with blanks", "a-very-long-id-of-a-seller", "7"]
@@ -48,7 +48,7 @@ def fill(folder, week, dump):
         [{"product_id": IDS[p], "order_id": f"o{p}", "quantity": len(dump)} for p in named], schema=schema(ORDERS)
     )
     pq.write_table(orders.append_column("hash", pa.array([p << 20 for p in named], pa.int64())), folder / "orders.parquet")
-    store_history.write_ids(folder / "ids.parquet", WIDE)
+    kept_weeks.write_ids(folder / "ids.parquet", WIDE)
     (folder / "ledger.json").write_text(json.dumps({week: [len(dump)]}))
     pq.write_table(pa.table({"line": pa.array([len(dump)]), "week": [week]}), folder / "set_aside.parquet")
 
@@ -104,7 +104,7 @@ def merge(kept, root):
     work = root / "merged"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
-    store_merge.merge_runs(kept, kept.known().runs, work)
+    compaction.merge_runs(kept, kept.known().runs, work)
 
 
 @given(added=ADDED, merged=st.sets(st.integers(0, 6)), buckets=st.sampled_from([1, 3]))
@@ -192,7 +192,7 @@ def test_eight_loose_weeks_become_one_run_and_more_join_it(place):
         work = place / "merged"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir()
-        store_merge.merge_loose(kept, work)
+        compaction.merge_loose(kept, work)
     # Weeks 1 to 8 at the eighth, 9 to 16 with them at the sixteenth, and three lie loose.
     assert [len(run.weeks) for run in kept.known().runs] == [16, 1, 1, 1]
     for before in ("2026-W05", "2026-W09", "2026-W18", None):
@@ -206,7 +206,7 @@ def test_a_manifest_that_cannot_be_read_is_refused_with_what_to_do(place):
     add(kept, place, "2026-W01", {(0, 20_000): 1})
     for broken in ("{", "[]", '{"format": 99, "runs": []}'):
         (place / "weeks" / "manifest.json").write_text(broken)
-        with pytest.raises(store_history.DumpError, match="restore it"):
+        with pytest.raises(kept_weeks.DumpError, match="restore it"):
             kept.known()
 
 
@@ -214,6 +214,6 @@ def test_what_a_kill_left_is_swept(place):
     kept = KeptWeeks(place / "weeks")
     add(kept, place, "2026-W01", {(0, 20_000): 1})
     (kept.root / "2026-W02.abc").mkdir()
-    (kept.root / f"{store_disk.TEMPORARY}manifest.json").write_text("")
+    (kept.root / f"{disk.TEMPORARY}manifest.json").write_text("")
     kept.sweep()
     assert len(list(kept.root.iterdir())) == 2

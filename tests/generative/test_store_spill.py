@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import keys
 from pipeline.errors import NotWritten
-from pipeline.price_rows import PriceRows
-from pipeline.store_spill import PriceSpill, SpillFile, read_in_turn
+from pipeline.store.price_spills import PriceSpill, SpillFile, read_in_turn
+from pipeline.tables import keys
+from pipeline.tables.price_rows import PriceRows
 
 ROWS = st.lists(st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 40_000), st.integers(0, 2**31 - 1)), max_size=30)
 WRITES = st.lists(ROWS, max_size=4)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import Refusal
+from pipeline.ingest.containers.sidecars import Promise
 from pipeline.ingest.dump import DumpFile, ReadContext, read_file
-from pipeline.ingest.sidecars import Promise
-from pipeline.ingest.sources import load_sources
+from pipeline.ingest.sources.schema import load_sources
 
 SOURCES = load_sources(Path(__file__).resolve().parents[2] / "configs" / "sources")
 CANONICAL = tuple(source for source in SOURCES if source.name == "canonical-candidates")

@@ -9,7 +9,7 @@ import openpyxl
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.publish.figures import TITLE_MOST, readable
+from pipeline.publish.text.formatting import TITLE_MOST, readable
 
 WEEK = "2026-W47"
 TITLES = [
@@ -24,7 +24,7 @@ TITLES = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    from pipeline.run import Options, run_week
+    from pipeline.runs.week_run import Options, run_week
 
     base = tmp_path_factory.mktemp("hostile")
     dump = base / WEEK

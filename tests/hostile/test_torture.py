@@ -11,8 +11,8 @@ import pytest
 from benchmarks.pollock import judge, judge_folder, sources
 from pipeline.errors import Refusal
 from pipeline.ingest.dump import DumpFile, ReadContext, read_file
-from pipeline.ingest.opening import header_names
-from pipeline.ingest.sources import Source
+from pipeline.ingest.header.opening import header_names
+from pipeline.ingest.sources.schema import Source
 
 CONTEXT = ReadContext({"USD": 2}, {"US": "USD"}, {}, "US")
 # Fields that hold any text.

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.stages.categories import CategoryPolicy, CategoryRules, classify, compile_rules
+from pipeline.stages.categories.gate import CategoryPolicy, CategoryRules, classify, compile_rules
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = pd.read_csv(Path(__file__).with_name("categories.csv"), sep="|", dtype=str, keep_default_na=False)

@@ -5,8 +5,8 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from pipeline.config import load_configs
-from pipeline.fulfilment import cards_in_force, parse_cards
+from pipeline.config.files import load_configs
+from pipeline.costs.fulfilment import cards_in_force, parse_cards
 
 CONFIGS = load_configs()
 CARDS = parse_cards(CONFIGS.card_tables, CONFIGS.digits)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.stages.categories import CategoryPolicy, classify, compile_rules
+from pipeline.stages.categories.gate import CategoryPolicy, classify, compile_rules
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = pd.read_csv(Path(__file__).with_name("shop_shapes.csv"), sep="|", dtype=str, keep_default_na=False)

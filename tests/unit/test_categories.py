@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import PlanError
-from pipeline.stages.categories import COLUMNS, SEVERITY, CategoryPolicy, classify, compile_rules
-from pipeline.stages.phrases import plain, words_of
+from pipeline.stages.categories.gate import COLUMNS, SEVERITY, CategoryPolicy, classify, compile_rules
+from pipeline.stages.text.phrases import plain, words_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES: dict[str, dict[str, Any]] = {

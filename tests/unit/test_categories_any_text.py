@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.stages.categories import COLUMNS, DEPARTMENTS, RETURN_CLASSES, SEVERITY, CategoryPolicy, classify, compile_rules
+from pipeline.stages.categories.gate import COLUMNS, DEPARTMENTS, RETURN_CLASSES, SEVERITY, CategoryPolicy, classify, compile_rules
 
 FOLDER = Path(__file__).resolve().parents[2] / "configs" / "categories"
 TABLES = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.toml")}

@@ -5,10 +5,10 @@ import datetime as dt
 
 import pytest
 
-from pipeline.config import load_configs
-from pipeline.customs import imports_in_force, parse_imports
+from pipeline.config.files import load_configs
+from pipeline.costs.customs import imports_in_force, parse_imports
+from pipeline.costs.fulfilment import parse_cards
 from pipeline.errors import PlanError
-from pipeline.fulfilment import parse_cards
 
 US = load_configs().card_tables["us"]
 

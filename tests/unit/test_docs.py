@@ -13,11 +13,11 @@ import pytest
 
 from pipeline import errors
 from pipeline.cli import shortlist
-from pipeline.config import load_plan
+from pipeline.config.files import load_plan
 from pipeline.ingest.dump import DumpFile, read_file
-from pipeline.ingest.sources import ColumnRule, FileForm, HistoryRule, NonProduct, NonRecord, Recognise, Source, load_sources
-from pipeline.read_task import read_context
-from pipeline.stages import rules
+from pipeline.ingest.sources.schema import ColumnRule, FileForm, HistoryRule, NonProduct, NonRecord, Recognise, Source, load_sources
+from pipeline.runs.read_task import read_context
+from pipeline.stages.rules import limits
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -113,7 +113,7 @@ def test_pages_that_code_and_configs_name_exist_with_the_section_they_name():
 
 def test_every_rule_names_its_limits_and_what_it_can_give():
     facts = make_docs.rule_facts()
-    assert list(facts) == [rule.id for rule in rules.RULES]
+    assert list(facts) == [rule.id for rule in limits.RULES]
     assert all(severities for _, severities in facts.values())
     # Two that a reader can check against the code of the rule.
     assert facts["landed_share"] == (["rules.landed_share_max"], ["reject"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import NothingToDo
-from pipeline.inputs import find_dump
-from pipeline.store import DataFolder
+from pipeline.runs.inputs import find_dump
+from pipeline.store.data_folder import DataFolder
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from itertools import count
 
 import pytest
-from journal import Journal
+from soak_progress import Journal
 
 
 class Stopped(Exception):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import keys
+from pipeline.tables import keys
 
 INVERSE = pow(0x9E3779B97F4A7C15, -1, 1 << 64)
 IDS = st.lists(st.text(st.characters(min_codepoint=32, max_codepoint=0x17F), min_size=1, max_size=14), max_size=20)

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from pipeline import lock
 from pipeline.errors import Locked, NotWritten
+from pipeline.store import lock
 
 
 def test_a_second_holder_is_told_who_the_first_is(tmp_path):

@@ -2,8 +2,8 @@
 
 import json
 
-from pipeline import log as log_module
-from pipeline.log import Log
+from pipeline.runs import log as log_module
+from pipeline.runs.log import Log
 
 
 def test_a_line_holds_time_level_event_and_what_was_bound(tmp_path):

@@ -14,8 +14,8 @@ from pipeline.messages import CHINESE, ENGLISH, PATTERNS, Words, chosen
 from pipeline.messages import columns as column_words
 from pipeline.messages import rules as rule_words
 from pipeline.messages import workbook as workbook_words
-from pipeline.publish import words as sentences
-from pipeline.stages.rules import RULES
+from pipeline.publish.view import sentences
+from pipeline.stages.rules.limits import RULES
 
 CHINESE_LETTER = re.compile(r"[\u4e00-\u9fff]")
 SPEAKERS = {"say", "words", "t"}

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from pipeline import store
 from pipeline.errors import ModelError
-from pipeline.models import Trained, keep_model, load_models, packed
-from pipeline.stages.return_model import ReturnCounts, fit_returns
+from pipeline.stages.returns.prior import ReturnCounts, fit_returns
+from pipeline.store.data_folder import DataFolder
+from pipeline.store.model_files import Trained, keep_model, load_models, packed
 
 SOLD = np.array([10, 20, 30])
 MODEL = fit_returns(
@@ -22,7 +22,7 @@ CARD = {"data": {"orders": 60, "to": "2026-09-22"}}
 
 @pytest.fixture
 def data(tmp_path):
-    folder = store.DataFolder(tmp_path)
+    folder = DataFolder(tmp_path)
     keep_model(folder, Trained("returns", packed("returns", MODEL), CARD, []))
     return folder
 
@@ -46,7 +46,7 @@ def test_a_kept_model_is_read_back_with_its_hash_and_card(data):
 
 
 def test_without_a_model_there_is_none(tmp_path):
-    found = load_models(store.DataFolder(tmp_path))
+    found = load_models(DataFolder(tmp_path))
     assert found.returns is None and found.digests == {}
 
 

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from pipeline import notify
 from pipeline.errors import PlanError
-from pipeline.notify import Message, Notifier, Settings, load_settings
+from pipeline.unattended import notify
+from pipeline.unattended.notify import Message, Notifier, Settings, load_settings
 
 SECRET = "k3y-0f-the-shop"
 FAILED = Message("shortlist: failed", "why", frozenset({"failure"}))

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
+from pipeline.cli.progress import progress_line
 from pipeline.engine import Counts, Work, executor, run_all, tell_read
 from pipeline.messages import Words
-from pipeline.progress import progress_line
 
 FILES = ("shortlist.parquet", "decisions.parquet", "set_aside.parquet", "unmatched_offers.parquet")
 
@@ -78,9 +78,9 @@ def test_what_tasks_have_read_adds_up_over_processes(workers):
 
 def test_a_file_is_counted_while_it_is_read(tmp_path, monkeypatch):
     from pipeline import engine
-    from pipeline.config import load_plan
-    from pipeline.ingest.files import list_dump
-    from pipeline.read_task import ReadTask, read_context, read_task
+    from pipeline.config.files import load_plan
+    from pipeline.ingest.containers.dump_files import list_dump
+    from pipeline.runs.read_task import ReadTask, read_context, read_task
 
     path = tmp_path / "2026-W47" / "price_history.csv"
     path.parent.mkdir()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.schedule import Schedule, cron_lines, systemd_lines
+from pipeline.unattended.schedule import Schedule, cron_lines, systemd_lines
 
 HERE = Schedule(
     program=(sys.executable, "-m", "pipeline"), data=Path("/srv/shop data/50%"), plan=Path("/srv/my plan.toml"), day="mon", at="06:05",
@@ -90,7 +90,7 @@ def test_a_path_with_a_line_break_is_refused():
 
 
 def test_the_machines_zone_is_a_name(monkeypatch):
-    from pipeline.machine import zone_here
+    from pipeline.unattended.machine import zone_here
 
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     assert zone_here() == "Asia/Tokyo"

@@ -4,8 +4,8 @@ import copy
 
 import pytest
 
-from pipeline.config import load_plan
-from pipeline.publish.shape import doubts
+from pipeline.config.files import load_plan
+from pipeline.publish.text.week_shape import doubts
 
 GUARDS = load_plan().guards
 USUAL = {

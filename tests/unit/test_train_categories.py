@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import NothingToDo
-from pipeline.train_categories import CategoryOptions, train_categories
+from pipeline.training.categories import CategoryOptions, train_categories
 
 HEADER = "product_id,decision,decided_on,title,category_path\n"
 

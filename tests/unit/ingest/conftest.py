@@ -10,9 +10,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline import tables
 from pipeline.ingest.dump import DumpFile, FileReport, ReadContext, read_file
-from pipeline.ingest.sources import Source, load_sources
+from pipeline.ingest.sources.schema import Source, load_sources
+from pipeline.tables import schemas
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -53,8 +53,8 @@ def read(tmp_path: Path, sources: tuple[Source, ...], context: ReadContext) -> C
         aside: list[dict[str, Any]] = []
         history: list[dict[str, Any]] = []
         for table, chunk in reading.tables():
-            wanted = tables.SET_ASIDE if table == "set_aside" else tables.DUMP_TABLES[table]
-            assert isinstance(chunk, pa.Table) and chunk.schema == tables.schema(wanted)
+            wanted = schemas.SET_ASIDE if table == "set_aside" else schemas.DUMP_TABLES[table]
+            assert isinstance(chunk, pa.Table) and chunk.schema == schemas.schema(wanted)
             (aside if table == "set_aside" else rows if table == reading.report.table else history).extend(chunk.to_pylist())
         reading.report.check_ledger()
         assert reading.report.size == path.stat().st_size

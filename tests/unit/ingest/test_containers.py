@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.errors import DumpError
-from pipeline.ingest import blocks, containers
+from pipeline.ingest.containers import archives, blocks
 from pipeline.ingest.dump import DumpFile, describe, raw_records
 
 HEAD = "product_id,title,price,currency\n"
@@ -68,7 +68,7 @@ def test_the_answer_does_not_depend_on_where_blocks_are_cut(read, monkeypatch, p
     whole = read(TEXT)
     for size in (97, 1000):
         monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
-        monkeypatch.setattr(containers, "_PIECE", 61)
+        monkeypatch.setattr(archives, "_PIECE", 61)
         assert cells(read(pack(TEXT), name).rows) == cells(whole.rows)
 
 
@@ -191,9 +191,9 @@ def test_a_member_that_holds_more_than_its_directory_says_is_refused(read):
 
 @pytest.mark.parametrize(("pack", "name"), PACKERS)
 def test_more_than_the_limit_is_refused(read, monkeypatch, pack, name):
-    monkeypatch.setattr(containers, "DECODED_LIMIT", len(TEXT))
+    monkeypatch.setattr(archives, "DECODED_LIMIT", len(TEXT))
     assert len(read(pack(TEXT), name).rows) == 400
-    monkeypatch.setattr(containers, "DECODED_LIMIT", len(TEXT) - 1)
+    monkeypatch.setattr(archives, "DECODED_LIMIT", len(TEXT) - 1)
     with pytest.raises(DumpError, match="GB inside; send it in parts"):
         read(pack(TEXT), name)
 

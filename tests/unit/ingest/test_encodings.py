@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from pipeline.config import load_plan
+from pipeline.config.files import load_plan
 from pipeline.errors import DumpError
-from pipeline.ingest import blocks
+from pipeline.ingest.containers import blocks
 from pipeline.ingest.dump import DumpFile, raw_records, read_file
-from pipeline.ingest.sources import Source
-from pipeline.read_task import read_context
+from pipeline.ingest.sources.schema import Source
+from pipeline.runs.read_task import read_context
 
 ENCODINGS = {"gb18030", "gbk", "big5", "cp932", "cp1252", "latin-1"}
 # Names that hold trail bytes which look like `\\`, `|` and other ASCII, one list for each codec.

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import DumpError
-from pipeline.ingest import json_header
-from pipeline.ingest.documents import Decoder, cell_text, look_up
+from pipeline.ingest.containers.json_documents import Decoder, cell_text, look_up
 from pipeline.ingest.dump import DumpFile, describe, raw_records
-from pipeline.ingest.history import read_steps
+from pipeline.ingest.header import json_header
+from pipeline.ingest.rows.embedded_history import read_steps
 
 # In the shape of an answer of Keepa's API. Minute 7,530,000 is 2025-04-26.
 PRODUCT = {

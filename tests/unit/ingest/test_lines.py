@@ -7,7 +7,7 @@ import hashlib
 import pytest
 
 from pipeline.errors import DumpError
-from pipeline.ingest import blocks
+from pipeline.ingest.containers import blocks
 
 HEAD = "product_id,title,price,currency\n"
 

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.errors import DumpError
 from pipeline.ingest.dump import DumpFile, describe, list_dump, read_file
-from pipeline.ingest.sources import Source
+from pipeline.ingest.sources.schema import Source
 
 HERE = Path(__file__).parent
 

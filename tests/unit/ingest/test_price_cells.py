@@ -4,7 +4,7 @@ import datetime as dt
 
 import numpy as np
 
-from pipeline.ingest.price_cells import read_days, read_prices
+from pipeline.ingest.lines.price_cells import read_days, read_prices
 
 
 def words(texts):

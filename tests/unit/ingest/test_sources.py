@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import DumpError, PlanError
-from pipeline.ingest.recognise import fold, recognise
-from pipeline.ingest.sources import load_sources
+from pipeline.ingest.sources.recognition import fold, recognise
+from pipeline.ingest.sources.schema import load_sources
 
 GOOD = """
 title = "A tool"

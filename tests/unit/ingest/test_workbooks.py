@@ -14,10 +14,10 @@ import xlsxwriter
 from openpyxl.worksheet.formula import ArrayFormula
 
 from pipeline.errors import DumpError
-from pipeline.ingest.cellforms import CellForm, cell_form, number_text
+from pipeline.ingest.containers.cell_formats import CellForm, cell_form, number_text
+from pipeline.ingest.containers.sheets import SheetRows
+from pipeline.ingest.containers.workbooks import Workbook
 from pipeline.ingest.dump import DumpFile, raw_records
-from pipeline.ingest.sheets import SheetRows
-from pipeline.ingest.workbooks import Workbook
 
 EURO, DOLLAR, SHARE = "#,##0.00 [$€-C0A]", r"#.00\ [$$-409]", "0.00 %"
 MARK = "Exported on 2025-09-02 07:05 (UTC) by ✜ Keepa.com"

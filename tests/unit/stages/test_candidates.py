@@ -2,9 +2,9 @@
 
 import pyarrow as pa
 
-from pipeline.frames import to_frame
-from pipeline.stages.candidates import one_row_per_product
-from pipeline.tables import CANDIDATES, ORIGIN, schema
+from pipeline.stages.records.candidates import one_row_per_product
+from pipeline.tables.frames import to_frame
+from pipeline.tables.schemas import CANDIDATES, ORIGIN, schema
 
 
 def row(price, file="a.csv", line=2, **facts):

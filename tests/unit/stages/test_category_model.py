@@ -11,11 +11,11 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.errors import DumpError
-from pipeline.ingest.labels import read_labels, read_taxonomy
-from pipeline.models import packed
-from pipeline.stages.categories import SEVERITY, CategoryPolicy, classify, compile_rules
-from pipeline.stages.category_model import CategoryModel
-from pipeline.stages.category_training import Labelled, branches, fit_categories, merge
+from pipeline.ingest.labelled_listings import read_labels, read_taxonomy
+from pipeline.stages.categories.gate import SEVERITY, CategoryPolicy, classify, compile_rules
+from pipeline.stages.categories.text_model import CategoryModel
+from pipeline.store.model_files import packed
+from pipeline.training.category_fit import Labelled, branches, fit_categories, merge
 
 FOLDER = Path(__file__).resolve().parents[3] / "configs" / "categories"
 RULES = compile_rules({path.stem: tomllib.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.toml")})

@@ -7,8 +7,8 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from pipeline.stages.categories import CategoryPolicy
-from pipeline.stages.category_overrides import with_overrides
+from pipeline.stages.categories.gate import CategoryPolicy
+from pipeline.stages.categories.overrides import with_overrides
 
 AS_OF = (dt.date(2026, 11, 22) - dt.date(1970, 1, 1)).days
 PATH = "Home & Kitchen > Storage"

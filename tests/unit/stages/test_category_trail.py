@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.stages.categories import CategoryPolicy, compile_rules
-from pipeline.stages.category_model import CategoryModel
-from pipeline.stages.category_trail import trail
-from pipeline.stages.category_training import Labelled, fit_categories
+from pipeline.stages.categories.gate import CategoryPolicy, compile_rules
+from pipeline.stages.categories.text_model import CategoryModel
+from pipeline.stages.categories.trace import trail
+from pipeline.training.category_fit import Labelled, fit_categories
 
 FOLDER = Path(__file__).resolve().parents[3] / "configs" / "categories"
 RULES = compile_rules({path.stem: tomllib.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.toml")})

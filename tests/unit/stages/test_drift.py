@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from pipeline.stages.drift import added_up, drift_warning, fresh_returns
+from pipeline.stages.returns.drift import added_up, drift_warning, fresh_returns
 
 CANDIDATES = pd.DataFrame(
     {

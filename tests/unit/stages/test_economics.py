@@ -5,10 +5,10 @@ import datetime as dt
 import numpy as np
 import pytest
 
-from pipeline.config import load_configs
-from pipeline.fees import fee_table, in_force, parse_schedules
-from pipeline.stages.economics import Limits, Target, Terms, cost_lines
-from pipeline.stages.solving import max_landed_cost, smallest_price
+from pipeline.config.files import load_configs
+from pipeline.costs.fees import fee_table, in_force, parse_schedules
+from pipeline.stages.margin.order_profit import Limits, Target, Terms, cost_lines
+from pipeline.stages.margin.solving import max_landed_cost, smallest_price
 
 CONFIGS = load_configs()
 US = in_force(parse_schedules(CONFIGS.fee_tables, CONFIGS.digits), "US", dt.date(2026, 11, 22))

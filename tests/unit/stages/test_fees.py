@@ -7,9 +7,9 @@ from decimal import ROUND_HALF_UP, Decimal
 import numpy as np
 import pytest
 
-from pipeline.config import load_configs
+from pipeline.config.files import load_configs
+from pipeline.costs.fees import fee_table, flat_line, half_up, in_force, parse_schedules
 from pipeline.errors import PlanError
-from pipeline.fees import fee_table, flat_line, half_up, in_force, parse_schedules
 
 CONFIGS = load_configs()
 SCHEDULES = parse_schedules(CONFIGS.fee_tables, CONFIGS.digits)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.frames import to_frame
-from pipeline.stages.identity import gtin14, gtins_invalid, pack_count, packs_differ
-from pipeline.stages.matching import match_offers, product_codes
-from pipeline.tables import CANDIDATES, MATCHES, OFFERS, ORIGIN, schema
+from pipeline.stages.offers.identity import gtin14, gtins_invalid, pack_count, packs_differ
+from pipeline.stages.offers.matching import match_offers, product_codes
+from pipeline.tables.frames import to_frame
+from pipeline.tables.schemas import CANDIDATES, MATCHES, OFFERS, ORIGIN, schema
 
 UPC, EAN13, EAN8 = "036000291452", "4006381333931", "96385074"  # the examples of the GS1 pages
 

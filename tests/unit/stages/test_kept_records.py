@@ -5,9 +5,9 @@ import datetime as dt
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.frames import to_frame
-from pipeline.stages.kept_records import counted, known_deliveries, known_orders, known_returns, told_once
-from pipeline.tables import DELIVERIES, ORDERS, ORIGIN, RETURNS, schema
+from pipeline.stages.records.earlier_weeks import counted, known_deliveries, known_orders, known_returns, told_once
+from pipeline.tables.frames import to_frame
+from pipeline.tables.schemas import DELIVERIES, ORDERS, ORIGIN, RETURNS, schema
 
 DAY = dt.date(2026, 11, 1)
 

@@ -9,15 +9,15 @@ import pyarrow as pa
 import pytest
 from scipy.stats import beta
 
-from pipeline.config import load_configs, load_plan
-from pipeline.fees import parse_schedules
-from pipeline.frames import to_frame, whole
-from pipeline.fulfilment import cards_in_force, parse_cards
-from pipeline.stages.margin import Tariff, schedules_in_force, unit_economics
-from pipeline.stages.offer_costs import Rates
-from pipeline.stages.prices import price_distributions
-from pipeline.stages.score import score
-from pipeline.tables import CANDIDATES, PRICE_HISTORY, schema
+from pipeline.config.files import load_configs, load_plan
+from pipeline.costs.fees import parse_schedules
+from pipeline.costs.fulfilment import cards_in_force, parse_cards
+from pipeline.stages.margin.unit_economics import Tariff, schedules_in_force, unit_economics
+from pipeline.stages.offers.costs import Rates
+from pipeline.stages.prices.distribution import price_distributions
+from pipeline.stages.score.score import score
+from pipeline.tables.frames import to_frame, whole
+from pipeline.tables.schemas import CANDIDATES, PRICE_HISTORY, schema
 
 PLAN, CONFIGS = load_plan(), load_configs()
 TODAY = dt.date(2026, 11, 22)

@@ -7,13 +7,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipeline.config import load_configs, load_plan
-from pipeline.customs import imports_in_force, parse_imports
-from pipeline.frames import to_frame, whole
-from pipeline.plan import ExchangeRate, SupplierFacts
-from pipeline.stages.offer_costs import Buying, Rates
-from pipeline.stages.offers import choose_offers, fold_platform, with_quotes
-from pipeline.tables import CANDIDATES, OFFERS, schema
+from pipeline.config.files import load_configs, load_plan
+from pipeline.config.plan import ExchangeRate, SupplierFacts
+from pipeline.costs.customs import imports_in_force, parse_imports
+from pipeline.stages.offers.choice import choose_offers, fold_platform, with_quotes
+from pipeline.stages.offers.costs import Buying, Rates
+from pipeline.tables.frames import to_frame, whole
+from pipeline.tables.schemas import CANDIDATES, OFFERS, schema
 
 PLAN, CONFIGS = load_plan(), load_configs()
 DUTY_FREE = {code: market.duty_free_origins for code, market in CONFIGS.marketplaces.items()}
@@ -155,7 +155,7 @@ def test_each_candidate_has_its_own_best_offer():
 
 
 def test_a_backup_whose_name_holds_a_blank_stays_one_supplier():
-    from pipeline.publish.ledger import _words
+    from pipeline.publish.tables.ledger import _words
 
     found = frame_of(offer("S1"), offer("Yiwu Home Co", unit="8.00"))
     assert _words(found["backup_suppliers"]).to_pylist() == [["Yiwu Home Co"]]

@@ -5,9 +5,9 @@ import datetime as dt
 import pyarrow as pa
 import pytest
 
-from pipeline.frames import to_frame
-from pipeline.stages.orders import order_facts
-from pipeline.tables import ORDERS, ORIGIN, schema
+from pipeline.stages.records.orders import order_facts
+from pipeline.tables.frames import to_frame
+from pipeline.tables.schemas import ORDERS, ORIGIN, schema
 
 TODAY = dt.date(2026, 11, 22)
 AS_OF = (TODAY - dt.date(1970, 1, 1)).days

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 from scipy.stats import beta
 
-from pipeline.fees import FeeLine, FeeSchedule, fee_table
-from pipeline.stages.economics import Target, Terms, cost_lines
-from pipeline.stages.over_time import held_share, profit_spread
-from pipeline.stages.prices import LEVELS, Atoms
-from pipeline.stages.rate_points import LEVELS as RATE_LEVELS
-from pipeline.stages.rate_points import rate_points
-from pipeline.stages.solving import smallest_price, surely_holds_from
+from pipeline.costs.fees import FeeLine, FeeSchedule, fee_table
+from pipeline.stages.margin.order_profit import Target, Terms, cost_lines
+from pipeline.stages.margin.over_time import held_share, profit_spread
+from pipeline.stages.margin.solving import smallest_price, surely_holds_from
+from pipeline.stages.prices.distribution import LEVELS, Atoms
+from pipeline.stages.returns.quantiles import LEVELS as RATE_LEVELS
+from pipeline.stages.returns.quantiles import rate_points
 
 N = 60
 LINES = [

@@ -5,17 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from pipeline.stages.price_forecast import (
-    Atoms,
-    Changes,
-    Mixture,
-    change_hazard,
-    observed_changes,
-    quantiles,
-    stay_share,
-    thinned,
-)
-from pipeline.stages.price_steps import remembered
+from pipeline.stages.prices.forecast import Atoms, Changes, Mixture, change_hazard, observed_changes, quantiles, stay_share, thinned
+from pipeline.stages.prices.steps import remembered
 
 NOTHING = Atoms(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
 

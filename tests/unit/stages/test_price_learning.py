@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import load_plan
+from pipeline.config.files import load_plan
 from pipeline.demo.market import build_market
 from pipeline.demo.prices import build_steps
-from pipeline.stages.price_learning import PriceModel, learn_prices
-from pipeline.stages.price_looks import weekly_changes
-from pipeline.stages.price_training import learn_from_history
-from pipeline.stages.prices import price_distributions, told_steps
+from pipeline.stages.prices.distribution import price_distributions, told_steps
+from pipeline.stages.prices.pooled_moves import PriceModel, learn_prices
+from pipeline.stages.prices.weekly_samples import weekly_changes
+from pipeline.training.price_fit import learn_from_history
 
 PLAN = load_plan().forecast
 AS_OF = 20_000

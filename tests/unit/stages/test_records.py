@@ -6,11 +6,11 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from pipeline.config import load_plan
-from pipeline.frames import to_frame
-from pipeline.stages.records import own_counts, period_counts, seller_marks
-from pipeline.stages.supply import lateness_counts, supplier_lateness
-from pipeline.tables import CANDIDATES, DELIVERIES, FLAG, LISTED, RETURNS, SELLER_DECISIONS, Column, schema
+from pipeline.config.files import load_plan
+from pipeline.stages.offers.lateness import lateness_counts, supplier_lateness
+from pipeline.stages.records.own_records import own_counts, period_counts, seller_marks
+from pipeline.tables.frames import to_frame
+from pipeline.tables.schemas import CANDIDATES, DELIVERIES, FLAG, LISTED, RETURNS, SELLER_DECISIONS, Column, schema
 
 TODAY = dt.date(2026, 11, 22)
 AS_OF = (TODAY - dt.date(1970, 1, 1)).days

@@ -5,10 +5,10 @@ import pytest
 from scipy.optimize import approx_fprime
 from scipy.special import expit, logit
 
-from pipeline.config import load_plan
-from pipeline.stages.forecast_scores import coverage, rate_ranks, return_scores
-from pipeline.stages.return_model import CLASS_SHIFT_SD, ReturnCounts, _Design, fit_returns
-from pipeline.stages.return_training import one_prior, posterior
+from pipeline.config.files import load_plan
+from pipeline.stages.returns.prior import CLASS_SHIFT_SD, ReturnCounts, _Design, fit_returns
+from pipeline.training.forecast_scores import coverage, rate_ranks, return_scores
+from pipeline.training.return_fit import one_prior, posterior
 
 PLAN = load_plan().returns
 CLASSES = np.array(list(PLAN.priors))

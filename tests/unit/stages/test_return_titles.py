@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from pipeline.config import load_plan
-from pipeline.models import packed
-from pipeline.stages.return_model import ReturnCounts, ReturnModel, fit_returns, model_prior
-from pipeline.stages.return_title_training import compare_titles, fit_with_titles, title_groups
-from pipeline.stages.return_titles import SHIFT_MAX, TitleModel, title_matrix, title_words
-from pipeline.stages.return_training import training_lines
-from pipeline.stages.returns import _prior
+from pipeline.config.files import load_plan
+from pipeline.stages.returns.posterior import _prior
+from pipeline.stages.returns.prior import ReturnCounts, ReturnModel, fit_returns, model_prior
+from pipeline.stages.returns.title_words import SHIFT_MAX, TitleModel, title_matrix, title_words
+from pipeline.store.model_files import packed
+from pipeline.training.return_fit import training_lines
+from pipeline.training.return_title_fit import compare_titles, fit_with_titles, title_groups
 
 WORDS = np.array(
     ["tray", "lamp", "shelf", "hook", "brush", "board", "stand", "basket", "mat", "clip", "jar", "ladle", "apron", "timer", "funnel"]

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 from scipy.stats import beta
 
-from pipeline.config import load_configs, load_plan
+from pipeline.config.files import load_configs, load_plan
 from pipeline.errors import PlanError
-from pipeline.frames import to_frame
-from pipeline.stages.rules import RULES, check_severities, evaluate
-from pipeline.stages.verdicts import missing_facts, reasons, rejects_alone, verdicts
+from pipeline.stages.rules.limits import RULES, check_severities, evaluate
+from pipeline.stages.rules.verdicts import missing_facts, reasons, rejects_alone, verdicts
+from pipeline.tables.frames import to_frame
 
 DIGITS = load_configs().digits
 _plan = load_plan()

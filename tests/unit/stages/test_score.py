@@ -5,9 +5,9 @@ import math
 import pyarrow as pa
 import pytest
 
-from pipeline.config import load_plan
-from pipeline.frames import to_frame
-from pipeline.stages.score import PARTS, score, select
+from pipeline.config.files import load_plan
+from pipeline.stages.score.score import PARTS, score, select
+from pipeline.tables.frames import to_frame
 
 PLAN = load_plan()
 WHOLE = {

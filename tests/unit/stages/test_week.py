@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.frames import to_frame
-from pipeline.price_rows import PriceRows
-from pipeline.stages.price_tables import packed
-from pipeline.stages.repeats import without_repeats
-from pipeline.tables import ORIGIN, PRICE_HISTORY, schema
+from pipeline.stages.prices.arrays import packed
+from pipeline.stages.records.duplicates import without_repeats
+from pipeline.tables.frames import to_frame
+from pipeline.tables.price_rows import PriceRows
+from pipeline.tables.schemas import ORIGIN, PRICE_HISTORY, schema
 from pipeline.week import PriceFile, one_price_a_day, with_earlier_weeks
 
 DAY = dt.date(2026, 11, 20)

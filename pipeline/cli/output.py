@@ -1,0 +1,94 @@
+"""How the program speaks: the language asked for, and the only place that prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from rich.console import Console
+
+    from pipeline.engine import Work
+    from pipeline.messages import Words
+
+# Which language was asked for, and which the plan in hand names; kept here, since a refusal ends in `main`.
+_asked: dict[str, str | None] = {"lang": None, "plan": None}
+
+
+def ask_language(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    """Take `--lang` over, before any other word of the command is read."""
+    _asked["lang"] = value
+
+
+def asked_language() -> str | None:
+    """The language that `--lang` names, if any."""
+    return _asked["lang"]
+
+
+def follow(language: str | None) -> None:
+    """Speak the language of the plan in hand, where none was asked for."""
+    _asked["plan"] = language
+
+
+def words() -> Words:
+    """Speaks the language asked for."""
+    from pipeline.messages import Words, chosen
+
+    return Words(chosen(_asked["lang"], _asked["plan"], os.environ, by_locale=True))
+
+
+def is_watched() -> bool:
+    """Whether a person sees stderr."""
+    return sys.stderr.isatty()
+
+
+def screen() -> Console:
+    """Stderr for what moves."""
+    from rich.console import Console
+
+    return Console(file=sys.stderr)
+
+
+def bar(work: Work) -> AbstractContextManager[object]:
+    """How far a piece of work is, on stderr while it lasts."""
+    from pipeline.cli.progress import Bar
+
+    return Bar(screen(), work, words())
+
+
+def answer(lines: list[str] | str, stream: str = "stdout") -> None:
+    """Print text that may hold strangers' words: no control or direction-changing characters, no failure under any locale."""
+    out = sys.stdout if stream == "stdout" else sys.stderr
+    for line in [lines] if isinstance(lines, str) else lines:
+        safe = "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in line)
+        encoding = out.encoding or "utf-8"
+        told = safe.encode(encoding, "replace").decode(encoding, "replace")
+        click.echo(_coloured(told) if out.isatty() and not os.environ.get("NO_COLOR") else told, file=out)
+
+
+_MARK = re.compile(r"(\s*)(REJECT|reject|淘汰|REVIEW|review|复核|warn|warning|提醒|ok|达标|正常|hint|提示|bad|不达标)(?=\s|:|：)")
+_COLOURS = {
+    "REJECT": "red", "reject": "red", "淘汰": "red", "REVIEW": "yellow", "review": "yellow", "复核": "yellow",
+    "ok": "green", "达标": "green", "正常": "green", "hint": "yellow", "提示": "yellow", "bad": "red", "不达标": "red",
+}  # fmt: skip
+
+
+def _coloured(line: str) -> str:
+    """The line with the mark at its beginning in colour; the mark says it in words too."""
+    found = _MARK.match(line)
+    if not found:
+        return line
+    return found[1] + click.style(found[2], fg=_COLOURS.get(found[2], "cyan")) + line[found.end() :]
+
+
+def answer_json(value: object) -> None:
+    """Print a value as JSON, in ASCII where standard output is not UTF-8; what JSON does not know is told as text."""
+    ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    click.echo(json.dumps(value, ensure_ascii=ascii_only, indent=1, default=str))

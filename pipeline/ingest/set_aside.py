@@ -1,0 +1,64 @@
+"""Lines that are set aside: where they stand, what is wrong with them, and their text without personal cells."""
+
+from __future__ import annotations
+
+import csv
+
+import pyarrow as pa
+
+from pipeline.ingest.accounts import FileReport
+from pipeline.ingest.lines.contract import Lines
+from pipeline.ingest.rows.chunk import Fault
+from pipeline.tables import schemas
+
+HIDDEN = "***"
+_RAW_BYTES = 8 << 10
+
+
+class Aside:
+    """Lines of one block that are set aside."""
+
+    def __init__(self, lines: Lines, counts: FileReport, personal: frozenset[int]) -> None:
+        self._lines, self.counts, self._personal = lines, counts, personal
+        self._rows: list[tuple[int, int, str | None, str, str, str]] = []
+
+    @property
+    def count(self) -> int:
+        return len(self._rows)
+
+    def add(self, line: int, fault: Fault, record: bytes | None) -> None:
+        """Set aside the record that begins on a line of the block; a record of several lines is given whole."""
+        block = self._lines.block
+        raw = record if record is not None else self._lines.record(line)
+        parses = bool(fault.column) or fault.kind == "second_header"
+        text = mask(raw, self._personal, self.counts.separator, parses)
+        self._rows.append((block.first_line + line, int(block.starts[line]), fault.column or None, fault.kind, fault.message, text))
+        counts = self.counts.set_aside
+        counts[fault.kind] = counts.get(fault.kind, 0) + 1
+
+    def table(self) -> pa.Table:
+        """The lines in the schema of `tables.SET_ASIDE`."""
+        line, offset, column, kind, message, raw = zip(*self._rows, strict=True)
+        file = [self.counts.file] * len(line)
+        values = [file, line, offset, column, kind, message, raw]
+        schema = schemas.schema(schemas.SET_ASIDE)
+        arrays = [pa.array(list(part), entry.type) for part, entry in zip(values, schema, strict=True)]
+        return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def mask(record: bytes, personal: frozenset[int], separator: str, parses: bool) -> str:
+    """A record as text, its personal cells as `***`; the whole of it where it cannot be told which cells those are."""
+    text = record[:_RAW_BYTES].decode("utf-8", errors="replace").rstrip("\r")
+    if not personal:
+        return text
+    if not parses or len(record) > _RAW_BYTES:
+        return f"{HIDDEN} (a line with personal cells that cannot be told apart)"
+    try:
+        cells = next(csv.reader([text], delimiter=separator), [])
+    except csv.Error:
+        return HIDDEN
+    return separator.join(HIDDEN if place in personal and cell else _quoted(cell, separator) for place, cell in enumerate(cells))
+
+
+def _quoted(cell: str, separator: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if any(sign in cell for sign in (separator, '"', "\n")) else cell

@@ -1,0 +1,36 @@
+"""How long each stage of a run took, and how much memory a process of it had at most."""
+
+from __future__ import annotations
+
+import resource
+import time
+from typing import Any
+
+from pipeline.runs.log import Log
+
+
+class Clock:
+    """Seconds per stage; the only thing of a run that may differ from its repetition."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._start = self._last = time.monotonic()
+        self._seconds: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        """A stage has ended: it took the time since the last one did."""
+        now = time.monotonic()
+        self._seconds[stage] = round(now - self._last, 3)
+        self._last = now
+        self._log.event("stage", stage=stage, seconds=self._seconds[stage])
+
+    def timings(self, workers: int) -> dict[str, Any]:
+        """As `run.json` holds them; memory is the largest of any one process so far."""
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        others = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        return {
+            "seconds": dict(self._seconds),
+            "total_seconds": round(time.monotonic() - self._start, 3),
+            "peak_memory_mb": round(max(own, others) / 1024),
+            "workers": workers,
+        }

@@ -1,0 +1,210 @@
+"""Which dump a run reads, for which week, and everything else that can change its answer, hashed into the run id."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pipeline import __version__
+from pipeline.config.files import ROOT, code_digest
+from pipeline.config.plan import Plan, digest_of
+from pipeline.errors import DumpError, NothingToDo, UsageError
+from pipeline.ingest.containers.dump_files import UNFINISHED, DumpFile, list_dump, unreadable
+from pipeline.ingest.containers.sidecars import DONE, check_sum
+from pipeline.store.data_folder import DataFolder
+from pipeline.store.files import file_digest
+from pipeline.store.kept_weeks import Known
+from pipeline.tables.calendar import checked_week, week_of
+
+# The seller's own decisions, in the data folder; named apart from a file of that name in a dump.
+SELLER_FILE = "decisions.csv (data folder)"
+SAMPLE = ROOT / "data" / "sample" / "dumps"
+_LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "pydantic", "jinja2", "xlsxwriter")
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What earlier weeks give to a week: what they told and the shapes compared with (week, digest), the last list (week, run id)."""
+
+    known: tuple[tuple[str, str], ...]
+    previous: tuple[str, str] | None
+    compared: tuple[tuple[str, str], ...]
+
+    def plain(self) -> dict[str, Any]:
+        """As `run.json` holds it."""
+        return {"known": dict(self.known), "previous": self.previous and list(self.previous), "compared": dict(self.compared)}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What one run reads."""
+
+    dump: Path
+    week: str
+    is_sample: bool
+    files: tuple[DumpFile, ...]
+    digests: Mapping[str, tuple[int, str]]
+    seller_file: DumpFile | None
+    known: Known
+    ground: Ground
+
+
+def find_dump(data: DataFolder, dump: Path | None, week: str | None, sample_if_empty: bool) -> tuple[Path, str, bool]:
+    """The dump to read, its week, and whether it is the committed sample.
+
+    Raises
+    ------
+    UsageError
+        The week cannot be told, or two weeks contradict each other.
+    DumpError
+        The dump that was named is not there.
+    NothingToDo
+        No complete dump.
+    """
+    asked = checked_week(week) if week is not None else None
+    if dump is not None:
+        if not dump.exists():
+            raise DumpError(f"{dump}: not there; name a folder or a file that holds the dump")
+        folder = dump.resolve() if dump.is_dir() else dump.resolve().parent
+        named = week_of(folder.name)
+        if asked is None and named is None:
+            raise UsageError(f"{folder.name!r} names no week; add --week, for example --week 2026-W47")
+        return dump, asked or named or "", False
+    found = complete_dumps(data.dumps)
+    if asked is not None:
+        if asked not in found:
+            if sample_if_empty and _is_empty(data) and (SAMPLE / asked).is_dir():
+                return SAMPLE / asked, asked, True
+            raise NothingToDo(f"{data.dumps} holds no complete dump of {asked}; put one there, or name a folder")
+        _refuse_unmarked(found, asked)
+        return found[asked], asked, False
+    if found:
+        newest = max(found)
+        _refuse_unmarked(found, newest)
+        return found[newest], newest, False
+    if sample_if_empty and _is_empty(data):
+        samples = complete_dumps(SAMPLE)
+        if samples:
+            return samples[max(samples)], max(samples), True
+    raise NothingToDo(
+        f"no complete dump in {data.dumps}; put one there in a folder named by its week, for example {data.dumps / '2026-W47'}"
+    )
+
+
+def complete_dumps(folder: Path) -> dict[str, Path]:
+    """Week -> dump folder, for folders named by a week that hold files and none that is still being uploaded."""
+    if not folder.is_dir():
+        return {}
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        week = week_of(path.name)
+        if week is None or not path.is_dir():
+            continue
+        try:
+            next(path.iterdir(), None)
+        except PermissionError:
+            found[week] = path  # who takes it is told so; to pass over the newest dump would be to say that there is none
+            continue
+        names = [inner.name for inner in path.rglob("*") if inner.is_file() and not inner.name.startswith(".")]
+        if names and not any(name.lower().endswith(UNFINISHED) for name in names):
+            found[week] = path
+    return found
+
+
+def _refuse_unmarked(found: Mapping[str, Path], week: str) -> None:
+    """A sender who marked the dump before this one as whole has not finished this one until it is marked, too."""
+    before = max((earlier for earlier in found if earlier < week), default=None)
+    if before is not None and (found[before] / DONE).exists() and not (found[week] / DONE).exists():
+        there = found[week]
+        raise NothingToDo(
+            f"{there} holds no {DONE} yet, as {before} does; wait for the upload to finish, or name the folder: shortlist run {there}"
+        )
+
+
+def _is_empty(data: DataFolder) -> bool:
+    """Neither a dump nor a list of a real week: the sample may be shown."""
+    return not complete_dumps(data.dumps) and all(_is_sample(data, week) for week in data.weeks())
+
+
+def _is_sample(data: DataFolder, week: str) -> bool:
+    return bool((data.manifest(week) or {}).get("sample"))
+
+
+def ground_of(data: DataFolder, manifests: Mapping[str, Mapping[str, Any]], week: str, is_sample: bool, compared: int) -> Ground:
+    """What earlier weeks give to a week now; `manifests` are those of the lists in force, `compared` how many shapes the guards take."""
+    earlier = [w for w in sorted(manifests) if w < week and bool(manifests[w]["sample"]) == is_sample]
+    known = () if is_sample else data.kept.known(before=week).weeks
+    previous = (earlier[-1], str(manifests[earlier[-1]]["run_id"])) if earlier else None
+    shapes = tuple((w, digest_of(manifests[w].get("shape"))[:16]) for w in earlier[-compared:])
+    return Ground(known, previous, shapes)
+
+
+def manifests_in_force(data: DataFolder) -> dict[str, dict[str, Any]]:
+    """`run.json` of every list in force, by week, oldest first."""
+    held = {week: data.manifest(week) for week in data.weeks()}
+    return {week: manifest for week, manifest in held.items() if manifest is not None}
+
+
+def gather(data: DataFolder, dump: Path, week: str, is_sample: bool, compared: int) -> Inputs:
+    """Every file of the run with its size and SHA-256, and what earlier weeks give; raises `DumpError`.
+
+    The files are listed before and after they are hashed, and are hashed again while they are read: if nothing differs, there was a
+    moment at which the dump was, as a whole, what the run read.
+    """
+    _refuse_link_out(data, dump)
+    seller = data.root / "decisions.csv"
+    seller_file = DumpFile(SELLER_FILE, seller) if seller.is_file() and not is_sample else None
+    try:
+        files = tuple(list_dump(dump))
+        digests = {file.name: file_digest(file.path) for file in files}
+        if seller_file is not None:
+            digests[SELLER_FILE] = file_digest(seller)
+        again = list_dump(dump)
+    except OSError as error:
+        raise unreadable(error.filename or dump.name, error) from None
+    for file in files:
+        check_sum(file.name, file.promise, digests[file.name][1])
+    if [file.name for file in again] != [file.name for file in files]:
+        raise DumpError(f"{dump.name}: files came or went while it was read; wait for the upload to finish, then run again")
+    ground = ground_of(data, manifests_in_force(data), week, is_sample, compared)
+    known = Known() if is_sample else data.kept.known(before=week)
+    return Inputs(dump, week, is_sample, files, digests, seller_file, known, ground)
+
+
+def _refuse_link_out(data: DataFolder, dump: Path) -> None:
+    """A link inside the data folder that leads out of it is not followed; a dump that a person named may be one."""
+    root = data.root.resolve()
+    own = (dump,) if dump.absolute().is_relative_to(data.root.absolute()) else ()
+    for path in (*own, data.root / "decisions.csv"):
+        if path.exists() and not path.resolve().is_relative_to(root):
+            raise DumpError(f"{path}: a link that leaves the data folder; put the file itself there, or name the dump: shortlist run DUMP")
+
+
+@functools.cache
+def versions() -> Mapping[str, str]:
+    """The program, Python and the libraries whose version can change a number or a byte, looked up once in a process."""
+    named = {name: version(name) for name in _LIBRARIES}
+    return {"shortlist": __version__, "python": ".".join(platform.python_version_tuple()[:2]), **named}
+
+
+def run_id(inputs: Inputs, plan: Plan, options: Mapping[str, object]) -> str:
+    """The first 16 hexadecimal digits of a SHA-256 over all that can change the answer; never the clock, the place or the workers."""
+    told: Sequence[object] = [
+        inputs.week,
+        inputs.is_sample,
+        sorted((name, digest) for name, (_, digest) in inputs.digests.items()),
+        sorted((file.name, file.promise.rows) for file in inputs.files if file.promise.rows is not None),
+        inputs.ground.plain(),
+        plan.digest(),
+        code_digest(),
+        versions(),
+        dict(options),
+    ]
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -1,0 +1,150 @@
+"""What the looking commands show: one product of a week, the plan's soundness, the known sources, a new data folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipeline.config.files import Configs, load_configs, load_plan
+from pipeline.config.plan import Plan
+from pipeline.errors import NothingToDo, Refusal
+from pipeline.publish.documents import documents
+from pipeline.publish.tables.report_inputs import SHOWN
+from pipeline.publish.text.diff import Change, list_changes
+from pipeline.publish.text.explain import explained
+from pipeline.publish.view.run_view import RunFolder
+from pipeline.publish.workbooks.sourcing import sourcing_rows
+from pipeline.runs.decide_task import category_policy
+from pipeline.stages.categories.gate import compile_rules
+from pipeline.stages.categories.text_model import CategoryModel
+from pipeline.stages.categories.trace import trail
+from pipeline.stages.fitted_models import NO_MODELS
+from pipeline.store.data_folder import DataFolder
+from pipeline.store.disk import replace_file
+from pipeline.store.files import content_or_none
+from pipeline.store.model_files import load_models
+from pipeline.store.parquet import read_parquet
+from pipeline.tables.calendar import checked_week
+
+
+def week_folder(data: Path, week: str | None) -> tuple[str, Path]:
+    """The week asked for (else the newest with a list) and the folder of its list; raises `NothingToDo`."""
+    held = DataFolder(data)
+    if week is None:
+        weeks = held.weeks()
+        if not weeks:
+            raise NothingToDo(f"{data} holds no list yet; run `shortlist run` first")
+        real = [name for name in weeks if not (held.manifest(name) or {}).get("sample")]
+        week = (real or weeks)[-1]
+    week = checked_week(week)
+    folder = held.current(week)
+    if folder is None:
+        known = ", ".join(held.weeks()[-5:]) or "none"
+        raise NothingToDo(f"no list of {week} in {data}; there are: {known}")
+    return week, folder
+
+
+def explain_product(data: Path, product: str, week: str | None, marketplace: str | None) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each marketplace's decision on a product, explained, with its ranks in earlier weeks; raises `NothingToDo` when it is not there."""
+    week, folder = week_folder(data, week)
+    filters: list[tuple[str, str, object]] = [("product_id", "==", product)]
+    if marketplace is not None:
+        filters.append(("marketplace", "==", marketplace.upper()))
+    table = read_parquet(folder / "decisions.parquet", None, filters)
+    if not table.num_rows:
+        raise NothingToDo(f"{product!r} is no candidate of {week}; `shortlist rejects` tells what was set aside")
+    held = DataFolder(data)
+    manifest = held.manifest(week) or {}
+    plan = _plan_of(week, manifest)
+    for row in range(table.num_rows):
+        one = table.slice(row, 1)
+        ranks: dict[str, Any] = {}
+        for earlier in [w for w in held.weeks() if w < week][-8:]:
+            current = held.current(earlier)
+            if current is not None:
+                key = [("product_id", "==", product), ("marketplace", "==", one["marketplace"][0].as_py())]
+                listed = read_parquet(current / "shortlist.parquet", ["rank"], key)
+                ranks[earlier] = listed["rank"][0].as_py() if listed.num_rows else None
+        configs = load_configs()
+        models = NO_MODELS if manifest.get("sample") else load_models(held)
+        if models.digests.get("categories") != (manifest.get("models") or {}).get("categories"):
+            way = ["the text model has changed since this run: run the week again to see the way"]
+        else:
+            way = _category_trail(one.to_pylist()[0], plan, configs, models.categories)
+        yield {**explained(one, plan, configs.digits), "category_trail": way}, ranks
+
+
+def _category_trail(row: dict[str, Any], plan: Plan, configs: Configs, model: CategoryModel | None) -> list[str]:
+    """The way to the row's category verdict, as long as the rule files are those of its run."""
+    rules = compile_rules(configs.category_tables)
+    if row.get("rules_version") != rules.digest[:16]:
+        return ["the rule files have changed since this run: run the week again to see the way"]
+    cells = (row.get("title"), row.get("brand"), row.get("category_path"))
+    return trail(cells, rules, category_policy(plan), model, row.get("category_reason") or "")
+
+
+def sourcing_list(data: Path, week: str | None, top: int | None) -> tuple[str, list[dict[str, Any]], dict[str, int]]:
+    """The week looked at, its sourcing worklist (best first, at most `top`), and the decimals of each currency."""
+    week, folder = week_folder(data, week)
+    return week, sourcing_rows(folder, top), dict(load_configs().digits)
+
+
+def _plan_of(week: str, manifest: dict[str, Any]) -> Plan:
+    """The plan that a week's run was made with; raises `NothingToDo` for one of an earlier version."""
+    try:
+        return Plan.model_validate(manifest["plan"])
+    except ValidationError:
+        raise NothingToDo(f"the list of {week} was made by an earlier version, without a report; run the week again") from None
+
+
+def list_diff(data: Path, before: str, after: str) -> tuple[str, str, list[Change]]:
+    """Two weeks' names and what changed from the list of the first to that of the second; raises `NothingToDo`."""
+    old_week, old = week_folder(data, before)
+    new_week, new = week_folder(data, after)
+    return old_week, new_week, list_changes(old, new)
+
+
+def rewrite_report(data: Path, week: str | None, lang: str | None) -> tuple[str, list[Path], bool]:
+    """Write the report and the workbook of a week again from its run's folder: the week, the files, and whether a byte changed.
+
+    `lang` is the language asked for, else that of the run. What decides (the Parquet files and run.json) is not touched; each of the two
+    files is replaced in one step.
+    """
+    held = DataFolder(data)
+    week, folder = week_folder(data, week)
+    if not (folder / SHOWN).is_file():
+        raise NothingToDo(f"the list of {week} was made by an earlier version, without a report; run the week again")
+    with held.lock():
+        manifest = held.manifest(week) or {}
+        _plan_of(week, manifest)
+        previous = held.run(manifest.get("previous_week"), manifest.get("previous_run"))
+        run = RunFolder(folder, previous, manifest, lang or manifest["options"].get("lang", "en"))
+        paths, is_changed = [], False
+        for name, content in documents(run):
+            path = folder / name
+            if content_or_none(path) != content:
+                replace_file(path, content)
+                is_changed = True
+            paths.append(held.root / "shortlists" / week / name)
+    return week, paths, is_changed
+
+
+def spoken(data: Path, week: str | None) -> str | None:
+    """The language that the plan of a week's run names; None where there is no such run."""
+    try:
+        held = DataFolder(data).manifest(week_folder(data, week)[0]) or {}
+    except Refusal:
+        return None
+    language = held.get("plan", {}).get("report", {}).get("language")
+    return str(language) if language else None
+
+
+def plan_language(plan: Path | None) -> str | None:
+    """The language that a plan names; None where it cannot be read (who reads it in earnest will say why)."""
+    try:
+        return load_plan(plan).report.language
+    except Refusal:
+        return None

@@ -1,0 +1,95 @@
+"""Setting up: the configuration checked, the known sources listed, a new data folder made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.files import CONFIGS, load_configs, load_plan
+from pipeline.costs.customs import parse_imports
+from pipeline.costs.fees import parse_schedules
+from pipeline.costs.fulfilment import parse_cards
+from pipeline.ingest.sources.schema import load_sources
+from pipeline.messages import ENGLISH, Words
+from pipeline.runs.plan_check import check_plan
+from pipeline.stages.categories.gate import compile_rules
+from pipeline.store.data_folder import DataFolder
+from pipeline.store.files import write_files
+from pipeline.tables.schemas import DUMP_TABLES
+
+
+def check_configs(plan: Path | None, say: Words = ENGLISH) -> list[str]:
+    """Load everything in `configs/` and the plan; raises `PlanError`, else says what is in force."""
+    held = load_plan(plan)
+    check_plan(held)
+    configs = load_configs()
+    schedules = parse_schedules(configs.fee_tables, configs.digits)
+    cards = parse_cards(configs.card_tables, configs.digits)
+    parse_imports(configs.fee_tables, configs.digits)
+    compile_rules(configs.category_tables)
+    known = load_sources(CONFIGS / "sources")
+    return [
+        say(
+            "plan {digest}: top {top}, {rates} exchange rates, {suppliers} suppliers",
+            digest=held.digest()[:12], top=held.list.top, rates=len(held.exchange_rates), suppliers=len(held.suppliers),
+        ),
+        say(
+            "{markets} marketplaces, {schedules} fee schedules, {cards} fulfilment cards, {sources} sources: all sound",
+            markets=len(configs.marketplaces), schedules=len(schedules), cards=len(cards), sources=len(known),
+        ),
+    ]  # fmt: skip
+
+
+def source_entries() -> list[dict[str, Any]]:
+    """Each source with its table, title and the headers that tell it."""
+    entries = []
+    for source in load_sources(CONFIGS / "sources"):
+        tells = source.recognise
+        entries.append(
+            {
+                "name": source.name,
+                "table": source.table or ("left out" if source.left_out else "refused"),
+                "title": source.title,
+                "all": list(tells.all),
+                "any": list(tells.any),
+                "required": [rule.headers[0] for rule in source.columns.values() if rule.required],
+            }
+        )
+    return entries
+
+
+def source_lines(entries: list[dict[str, Any]], say: Words = ENGLISH) -> list[str]:
+    """The same for a terminal."""
+    lines = []
+    for entry in entries:
+        parts = [say.listed(entry["all"])] if entry["all"] else []
+        parts += [say("one of {headers}", headers=say.listed(entry["any"]))] if entry["any"] else []
+        parts += [say("columns {headers}", headers=say.listed(entry["required"]))] if entry["required"] else []
+        tells = say("; ").join(parts)
+        lines += [f"{entry['name']:<24} {entry['table']:<14} {entry['title']}", f"{'':<24} " + say("told by: {headers}", headers=tells)]
+    lines.append(say("another tool's export: add a file to configs/sources/ (copy the nearest one); no code is needed"))
+    return lines
+
+
+def make_data_folder(data: Path, say: Words = ENGLISH) -> list[str]:
+    """`dumps/` and `templates/` with one header-only CSV per canonical table; what is there already is left alone."""
+    held = DataFolder(data)
+    lines = []
+    if not held.dumps.is_dir():
+        write_files(held.dumps, [])
+        told = "made {folder}: put each week's exports into a folder named by its week, for example {example}"
+        lines.append(say(told, folder=held.dumps, example=held.dumps / "2026-W47"))
+    templates = data / "templates"
+    if not templates.is_dir():
+        write_files(templates, _templates())
+        told = "made {folder}: one file per table with its headers; fill in what you have, leave out what you have not"
+        lines.append(say(told, folder=templates))
+    return lines or [say("{folder} is set up already", folder=data)]
+
+
+def _templates() -> Iterator[tuple[str, list[bytes]]]:
+    for source in load_sources(CONFIGS / "sources"):
+        if source.name.startswith("canonical-") and source.table in DUMP_TABLES:
+            headers = [rule.headers[0] for rule in source.columns.values()]
+            yield f"{source.table}.csv", [(",".join(headers) + "\n").encode()]

@@ -1,0 +1,279 @@
+"""One week for real: find the dump, read it, decide every bucket, write the list, point to it last."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline import engine
+from pipeline.config.files import load_plan
+from pipeline.config.plan import Plan
+from pipeline.errors import DumpError
+from pipeline.ingest.containers.archives import ENDINGS
+from pipeline.ingest.dump import ReadContext
+from pipeline.messages import chosen
+from pipeline.publish.documents import RunFolder, documents
+from pipeline.publish.tables.reason_counts import ReasonCounts
+from pipeline.publish.tables.report_inputs import write_notes, write_shown
+from pipeline.publish.tables.run_json import manifest_bytes
+from pipeline.publish.tables.selections import Picks
+from pipeline.publish.tables.shortlist import Lists, Watcher, write_lists
+from pipeline.publish.text.warnings import rate_words
+from pipeline.runs.accounting import ledger, write_set_aside, write_unmatched
+from pipeline.runs.clock import Clock
+from pipeline.runs.cross_bucket import Gathered, gather_facts
+from pipeline.runs.decide_task import DecideAnswer, DecideTask, decide_task
+from pipeline.runs.inputs import Inputs, find_dump, gather, run_id
+from pipeline.runs.log import SILENT, Log
+from pipeline.runs.manifest import Made, compare, earlier_shapes, file_metadata, manifest_of, watch_returns
+from pipeline.runs.plan_check import check_plan
+from pipeline.runs.read_task import ReadAnswer, ReadTask, read_context, read_task
+from pipeline.runs.retention import Told, keep_week
+from pipeline.stages.fitted_models import NO_MODELS, FittedModels
+from pipeline.store.data_folder import DataFolder
+from pipeline.store.files import file_digest, keep_bytes, make_folder, scratch_folder
+from pipeline.store.model_files import load_models
+from pipeline.store.parquet import read_parquet
+from pipeline.tables.calendar import day_number, sunday_of
+
+_BUCKET_BYTES = 16 << 20  # of dump per bucket: a bucket's tables and results take about ten times as much
+# A packed table is taken for ten times its size when memory is planned.
+_SHRUNK = 10
+_SERIAL_BYTES = 24 << 20  # below this a pool of processes costs more than it saves
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command was asked."""
+
+    data: Path
+    dump: Path | None = None
+    week: str | None = None
+    plan: Path | None = None
+    top: int | None = None
+    workers: int | None = None
+    dry_run: bool = False
+    strict: bool = False
+    sample_if_empty: bool = False
+    lang: str | None = None
+    watch: engine.Watch | None = None  # looks on while files are read and buckets decided
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run came to."""
+
+    manifest: dict[str, Any]
+    folder: Path | None
+    is_new: bool
+    lines: list[str] = field(default_factory=list)
+
+
+def run_week(options: Options, say: Say = lambda line: None, log: Log = SILENT) -> Result:
+    """Run one week; raises a `Refusal` with its exit code when something outside the program is wrong.
+
+    `say` is told what a person at a terminal wants to know while it lasts, `log` what a program does.
+    """
+    if options.dry_run:
+        return run_locked(options, say, log)
+    data = DataFolder(options.data)
+    find_dump(data, options.dump, options.week, options.sample_if_empty)  # no lock, and no new folder, where there is nothing to do
+    with data.lock():
+        return run_locked(options, say, log)
+
+
+def run_locked(options: Options, say: Say = lambda line: None, log: Log = SILENT) -> Result:
+    """The same for a caller that holds the data folder's lock (`lock.hold`), or wants a dry run."""
+    plan = load_plan(options.plan)
+    check_plan(plan)
+    data = DataFolder(options.data)
+    dump, week, is_sample = find_dump(data, options.dump, options.week, options.sample_if_empty)
+    log.bind(week=week)
+    log.event("started", dump=dump.name, dry_run=options.dry_run, strict=options.strict)
+    if not options.dry_run:
+        for path in data.sweep():
+            say(f"{path}: left by a run of another user; remove it")
+            log.trouble("leftover", path=str(path))
+        if data.earlier_history is not None:
+            say(f"{data.earlier_history}: prices of an earlier version, not read; run the old weeks again to keep them, then remove it")
+            log.trouble("earlier_history", path=str(data.earlier_history))
+    with scratch_folder() if options.dry_run else data.work_folder() as work:
+        inputs = gather(data, dump, week, is_sample, plan.guards.weeks)
+        return _run(_order(options, plan, data, inputs, work), Telling(say, log))
+
+
+@dataclass(frozen=True)
+class Telling:
+    """Whom a run tells of its way: a person at a terminal, a program that watches."""
+
+    say: Say
+    log: Log
+
+
+@dataclass(frozen=True)
+class _Order:
+    """All that is settled before a file is read.
+
+    `before` is the folder of the last list, `asked` what of the options can change the answer, `run_id` the name of the run.
+    """
+
+    options: Options
+    plan: Plan
+    data: DataFolder
+    inputs: Inputs
+    work: Path
+    models: FittedModels
+    before: Path | None
+    asked: dict[str, Any]
+    run_id: str
+
+    @property
+    def text_bytes(self) -> int:
+        """About how large the dump is once unpacked."""
+        digests = self.inputs.digests.items()
+        return sum(size * (_SHRUNK if name.lower().endswith(ENDINGS) else 1) for name, (size, _) in digests)
+
+
+def _order(options: Options, plan: Plan, data: DataFolder, inputs: Inputs, work: Path) -> _Order:
+    previous = inputs.ground.previous
+    # The sample is the same for everybody: no one's own model.
+    models = NO_MODELS if inputs.is_sample else load_models(data)
+    top = options.top if options.top is not None else plan.list.top
+    asked = {"top": top, "strict": options.strict, "lang": chosen(options.lang, plan.report.language, os.environ, by_locale=False)}
+    own_id = run_id(inputs, plan, asked | {"models": dict(models.digests)})
+    before = data.current(previous[0]) if previous else None
+    return _Order(options, plan, data, inputs, work, models, before, asked, own_id)
+
+
+def _run(order: _Order, telling: Telling) -> Result:
+    data, week, own_id = order.data, order.inputs.week, order.run_id
+    clock = Clock(telling.log)
+    telling.log.bind(run_id=own_id)
+    current = data.current(week)
+    if current is not None and current.name == own_id:
+        telling.log.event("up_to_date")
+        return Result(data.manifest(week) or {}, current, is_new=False)
+
+    workers = order.options.workers
+    if workers is None:
+        workers = 1 if order.text_bytes < _SERIAL_BYTES else engine.processors()
+    answers = _decide_all(order, workers, telling.say, clock)
+    out = order.work / "out"
+    make_folder(out)
+    entries, manifest = _write_tables(order, answers, out, clock)
+    for name, content in documents(RunFolder(out, order.before, manifest, order.asked["lang"])):
+        keep_bytes(out / name, content)
+        manifest["outputs"][name] = file_digest(out / name)[1]
+    clock.lap("report")
+    manifest["timings"] = clock.timings(workers)
+    keep_bytes(out / "run.json", manifest_bytes(manifest))
+    if order.options.dry_run:
+        return Result(manifest, None, is_new=True)
+    if not order.inputs.is_sample:
+        keep_week(data.kept, week, Told(answers.reads, answers.decided, entries, out), order.work)
+    folder = data.commit_run(week, own_id, out)
+    clock.lap("commit")
+    telling.log.event("written", verdicts=manifest["verdicts"], doubts=[doubt["guard"] for doubt in manifest["doubts"]])
+    return Result(manifest, folder, is_new=True)
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What the workers found: every file read, what is known across buckets, every bucket decided."""
+
+    reads: Sequence[ReadAnswer]
+    gathered: Gathered
+    decided: Sequence[DecideAnswer]
+
+
+def _decide_all(order: _Order, workers: int, say: Say, clock: Clock) -> _Answers:
+    """Read every file and decide every bucket; raises `PlanError` where the plan refuses exchange rates that are missing or old."""
+    inputs, plan, work = order.inputs, order.plan, order.work
+    size = sum(bytes_ for bytes_, _ in inputs.digests.values())
+    buckets = max(1, -(-order.text_bytes // _BUCKET_BYTES))
+    counts = engine.Counts(len(inputs.files) + 1) if order.options.watch else None
+    watch = order.options.watch or engine.unwatched
+    with engine.executor(workers, counts) as pool:
+        say(f"reading {len(inputs.files)} files, {size / 1e6:,.0f} MB")
+        with watch(engine.Work(size, True, counts.read if counts else lambda: (0, 0))):
+            reads = _read(pool, inputs, _read_tasks(inputs, read_context(plan), work, buckets, workers))
+        clock.lap("read")
+        gathered = gather_facts(reads, inputs, work, buckets)
+        clock.lap("match")
+        say(f"deciding in {buckets} buckets")
+        as_of = sunday_of(inputs.week)
+        tasks = [DecideTask(b, buckets, work, gathered.spills, inputs.known, plan, as_of, order.models) for b in range(buckets)]
+        futures: list[Future[DecideAnswer]] = []
+        with watch(engine.Work(buckets, False, lambda: (sum(future.done() for future in futures), 0))):
+            decided = engine.run_all(pool, decide_task, tasks, futures)
+    rate_words([answer.rates for answer in decided], plan)  # refuses before anything is written, where the plan says so
+    clock.lap("decide")
+    return _Answers(reads, gathered, decided)
+
+
+def _write_tables(order: _Order, answers: _Answers, out: Path, clock: Clock) -> tuple[Sequence[dict[str, Any]], dict[str, Any]]:
+    """Write the run's Parquet files; gives each file's accounts and what `run.json` will hold, raises `DoubtError` where that is strict."""
+    plan, inputs, decided, is_strict = order.plan, order.inputs, answers.decided, order.options.strict
+    entries = ledger(answers.reads, decided, answers.gathered.repeats, 0.0 if is_strict else plan.general.set_aside_share_max)
+    metadata = file_metadata(inputs, plan)
+    picks, reasons = Picks(plan.report), ReasonCounts()
+    lists = _lists(order, decided, out, metadata, (picks.see, reasons.see))
+    write_set_aside(out, answers.reads, decided, inputs, plan, metadata)
+    write_unmatched(out, answers.gathered.unmatched, metadata)
+    write_shown(out, picks, [answer.series for answer in decided], metadata)
+    write_notes(out, read_parquet(order.work / "facts-decisions.parquet"), day_number(sunday_of(inputs.week)), metadata)
+    clock.lap("write")
+
+    models, unmatched = dict(order.models.digests), answers.gathered.unmatched.num_rows
+    manifest = {"run_id": order.run_id, "options": order.asked, "models": models, "unmatched_offers": unmatched}
+    manifest |= manifest_of(inputs, plan, Made(entries, lists, decided, order.before, out))
+    watch_returns(manifest, order.models, decided)
+    compare(manifest, earlier_shapes(order.data, inputs), out, plan, is_strict=is_strict)
+    manifest |= {
+        "previous_run": order.before.name if order.before else None,
+        "reasons": reasons.entries(),
+        "missing": dict(sorted(reasons.missing.items())),
+    }
+    return entries, manifest
+
+
+def _lists(order: _Order, decided: Sequence[DecideAnswer], out: Path, metadata: dict[str, str], watchers: Sequence[Watcher]) -> Lists:
+    lists = write_lists([answer.decisions for answer in decided], out, order.plan.list, order.asked["top"], metadata, watchers=watchers)
+    if sum(lists.verdicts.values()) != sum(answer.rows for answer in decided):
+        raise AssertionError("a candidate was lost between deciding and writing")
+    return lists
+
+
+def _read_tasks(inputs: Inputs, context: ReadContext, work: Path, buckets: int, workers: int) -> list[ReadTask]:
+    """A task for each file; a file that is most of the dump gets as many threads as there are workers, who would else wait for it."""
+    files = [*inputs.files, *([inputs.seller_file] if inputs.seller_file else [])]
+    most = max(_SERIAL_BYTES, sum(size for size, _ in inputs.digests.values()) // 2)
+    tasks = []
+    for place, file in enumerate(files):
+        threads = workers if inputs.digests[file.name][0] >= most else 1
+        tasks.append(ReadTask(file, place, context, work, buckets, threads))
+    return tasks
+
+
+def _read(pool: Executor, inputs: Inputs, tasks: Sequence[ReadTask]) -> list[ReadAnswer]:
+    answers = engine.run_all(pool, read_task, tasks)
+    files = [task.file for task in tasks]
+    for file, answer in zip(files, answers, strict=True):
+        if inputs.digests[file.name] != (answer.report.size, answer.report.sha256):
+            raise DumpError(f"{file.name}: changed while it was read; wait for the upload to finish, then run again")
+        if file is inputs.seller_file and answer.report.table != "decisions":
+            raise DumpError(f"{file.name}: read as {answer.report.table}; wanted the seller's decisions (product_id, decision ...)")
+    if not any(answer.report.records for answer in answers if answer.report.table in ("candidates", "orders")):
+        naming = [a.report for a in answers if a.report.table in ("candidates", "orders")]
+        if any(report.set_aside or report.rows for report in naming):
+            return answers  # all of it was set aside or is no product: the accounts will tell
+        if naming:
+            raise DumpError(f"{naming[0].file}: a header without rows, and no other file names products; send the export again")
+        raise DumpError(f"{inputs.dump.name}: no file names products; add a candidates file or a research tool's export")
+    return answers

@@ -1,0 +1,173 @@
+"""The category and brand gate: which department a listing belongs to, and whether it may be sold without a person's look.
+
+The rules are data (`configs/categories/*.toml`, see docs/categories.md). The gate's parts are files of their own: `category_rules`
+compiles the data, `category_paths` reads paths, `category_titles` titles, `brands` brand cells, `category_decision` decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from pipeline.stages.categories.decision import SEVERITY, CategoryPolicy, Opinion, Terms, brand_of, judge
+from pipeline.stages.categories.paths import PathReader
+from pipeline.stages.categories.prediction import opinions
+from pipeline.stages.categories.rule_tables import DEPARTMENTS, RESTRICTED, RETURN_CLASSES, CategoryRules, compile_rules
+from pipeline.stages.categories.text_model import CategoryModel
+from pipeline.stages.categories.title_scan import TitleScanner
+from pipeline.stages.categories.titles import TitleHits
+
+__all__ = ["COLUMNS", "DEPARTMENTS", "RETURN_CLASSES", "SEVERITY", "CategoryPolicy", "CategoryRules", "classify", "compile_rules"]
+
+T = TypeVar("T")
+
+COLUMNS = (
+    "department",
+    "brand_state",
+    "brand_key",
+    "category_verdict",
+    "category_reason",
+    "category_evidence",
+    "return_class",
+    "fee_category",
+    "fee_category_assumed",
+)
+
+
+Codes = np.ndarray  # int64, one per row: a place in the list of unlike values beside it
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    """Rules and a seller's own brands, equal when their content is."""
+
+    rules: CategoryRules = field(compare=False)
+    known_brands: frozenset[str]
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", self.rules.digest)
+
+
+class _Readers:
+    """The look-up tables of one set of rules; what they keep between calls is what a word or a segment is, never what a row was."""
+
+    def __init__(self, of: _Compiled) -> None:
+        self.book = of.rules.brands.with_names(of.known_brands)
+        self.scanner = TitleScanner(of.rules.lexicon, self.book)
+        self.paths = PathReader(of.rules)
+
+
+@lru_cache(maxsize=2)
+def _readers(of: _Compiled) -> _Readers:
+    return _Readers(of)
+
+
+def _facts(column: pd.Series, read: Callable[[str | None], T]) -> tuple[Codes, list[T]]:
+    """What each cell of a column says, read once per unlike cell and kept once per unlike answer."""
+    codes, values = pd.factorize(column, use_na_sentinel=True)
+    seen: dict[T, int] = {}
+    places = [seen.setdefault(read(text), len(seen)) for text in (*map(str, values), None)]
+    return np.array(places, dtype=np.int64)[codes], list(seen)  # code -1, a missing cell, takes the last
+
+
+def _without_goods(codes: Codes, findings: list[TitleHits], rows: np.ndarray) -> tuple[Codes, list[TitleHits]]:
+    """Findings without the harmless words and the brands in these rows: they only matter where a category is restricted."""
+    seen = {found: place for place, found in enumerate(findings)}
+    bare = (TitleHits(tuple(word for word in found.words if word.department != "goods")) for found in findings)
+    places = np.array([seen.setdefault(found, len(seen)) for found in bare], dtype=np.int64)
+    return np.where(rows, places[codes], codes), list(seen)
+
+
+def _texts(values: Iterable[str], places: Codes) -> pd.api.extensions.ExtensionArray:
+    return pd.array(list(values), dtype="str").take(places)
+
+
+def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPolicy, model: CategoryModel | None = None) -> pd.DataFrame:
+    """Department, brand state and category verdict of each listing.
+
+    A row's verdict comes from its own title, brand and path alone: siblings, order, case, width and the kind of separator do
+    not matter, and a restricted word before or behind a title never makes its verdict milder.
+
+    Parameters
+    ----------
+    candidates : DataFrame, shape (n, m)
+        Reads `title`, `brand`, `category_path` (text, missing allowed; segments apart by `>`, `›`, `»` or `＞`).
+    rules : CategoryRules
+        From `compile_rules`.
+    policy : CategoryPolicy
+        What each case leads to.
+    model : CategoryModel, optional
+        Asked about rows whose category tells nothing, while the policy reviews them; without it they are all reviewed.
+
+    Returns
+    -------
+    DataFrame, shape (n, 9)
+        The same index: `department` (one of `DEPARTMENTS`), `brand_state` (known, unknown, generic, missing), `brand_key`
+        (empty for the last two), `category_verdict` (pass, review, reject), `category_reason` (one sentence),
+        `category_evidence`, `return_class`, `fee_category` (all text), `fee_category_assumed` (bool: guessed from the root,
+        or not known at all).
+
+    Raises
+    ------
+    KeyError
+        One of the three columns is not there.
+    """
+    readers = _readers(_Compiled(rules, policy.known_brands))
+    book, scanner = readers.book, readers.scanner
+    terms = Terms(policy, frozenset(book.column[k].key if k in book.column else k for k in map(book.key, policy.authorised_brands)))
+    path_codes, paths = _facts(candidates["category_path"], readers.paths.read)
+    brand_codes, cells = _facts(candidates["brand"], book.state)
+    hit_codes, findings = scanner.scan(candidates["title"].astype(object).tolist())
+    silent = np.array([path.tells_nothing for path in paths], dtype=bool)
+    told: list[Opinion | None] = [None]
+    opinion_codes = np.zeros(len(candidates), dtype=np.int64)
+    if model is not None and policy.no_category == "review":
+        asked = silent[path_codes]
+        foreign = np.array([path.is_tree for path in paths], dtype=bool)[path_codes]
+        opinion_codes, told = opinions(candidates, asked, foreign, scanner.rests, model)
+
+    # An empty brand cell leaves the claim to the title: only there do brand and findings make one claim together.
+    missing = np.array([state == "missing" for state, _, _ in cells])
+    claims, claim_codes = _pairs(brand_codes, np.where(missing[brand_codes], hit_codes, 0), len(findings))
+    owners = [brand_of(cells[brand], findings[hit]) for brand, hit in claims]
+    # Rows that agree in what decides are judged once. A brand decides in apparel, where the category tells nothing, and when its maker
+    # makes toys; elsewhere any other brand stands for it.
+    worn = np.array([path.is_worn for path in paths], dtype=bool)
+    toys = np.array([known is not None and known.kind == "toy" for _, _, known in owners], dtype=bool)
+    counts = worn[path_codes] | silent[path_codes] | toys[claim_codes]
+    if policy.licence_goods == "pass":
+        is_calm = np.array(
+            [path.department not in RESTRICTED and not path.is_worn and not path.tells_nothing for path in paths], dtype=bool
+        )
+        hit_codes, findings = _without_goods(hit_codes, findings, is_calm[path_codes])
+    deciding = np.where(counts, claim_codes, int(np.argmin(toys)) if len(toys) else 0)
+    said, said_codes = _pairs(hit_codes, opinion_codes, len(told))
+    cases, case_codes = _pairs(path_codes * max(len(owners), 1) + deciding, said_codes, len(said))
+    verdicts = []
+    for both, place in cases:
+        path, owner = divmod(both, max(len(owners), 1))
+        verdicts.append(judge(paths[path], owners[owner], findings[said[place][0]], terms, told[said[place][1]]))
+    out = {
+        "department": _texts((path.department for path in paths), path_codes),
+        "brand_state": _texts((state for state, _, _ in owners), claim_codes),
+        "brand_key": _texts((key for _, key, _ in owners), claim_codes),
+        "category_verdict": _texts((finding.verdict for finding in verdicts), case_codes),
+        "category_reason": _texts((finding.sentence for finding in verdicts), case_codes),
+        "category_evidence": _texts((finding.evidence for finding in verdicts), case_codes),
+        "return_class": _texts((path.return_class for path in paths), path_codes),
+        "fee_category": _texts((path.fee_category for path in paths), path_codes),
+        "fee_category_assumed": np.array([path.fee_assumed for path in paths], dtype=bool)[path_codes],
+    }
+    return pd.DataFrame(out, index=candidates.index)
+
+
+def _pairs(left: Codes, right: Codes, rights: int) -> tuple[list[tuple[int, int]], Codes]:
+    """The unlike pairs of two columns of codes, and each row's pair."""
+    unlike, codes = np.unique(left * max(rights, 1) + right, return_inverse=True)
+    return [divmod(both, max(rights, 1)) for both in unlike.tolist()], codes

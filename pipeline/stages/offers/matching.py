@@ -1,0 +1,66 @@
+"""Which product an offer is for: by the product id it names, by the seller's own matches of article numbers, by product code."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from pipeline.stages.offers.identity import gtin14
+
+
+def product_codes(candidates: pd.DataFrame) -> pd.DataFrame:
+    """Valid product codes of candidates: `gtin14`, `product_id`, `marketplace`, one row per code; invalid codes match nothing."""
+    told = candidates[candidates["gtin"].notna()][["gtin", "product_id", "marketplace"]]
+    split = told.assign(code=told["gtin"].astype(object).str.split()).explode("code")
+    split["gtin14"] = [gtin14(str(code)) for code in split["code"]]
+    return split[split["gtin14"].notna()][["gtin14", "product_id", "marketplace"]].drop_duplicates().reset_index(drop=True)
+
+
+def match_offers(offers: pd.DataFrame, matches: pd.DataFrame, codes: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Offers with the product they are for, and those that no product takes.
+
+    Parameters
+    ----------
+    offers : DataFrame
+        Columns of `tables.OFFERS` and `tables.ORIGIN`.
+    matches : DataFrame
+        The seller's own table: `supplier_id`, `supplier_sku`, `product_id`, `marketplace`, `pack_quantity`.
+    codes : DataFrame
+        `product_codes` of the candidates.
+
+    Returns
+    -------
+    (DataFrame, DataFrame)
+        Matched offers with `product_id` filled and `matched_by` (product_id, sku, gtin), one row for each product an offer serves; and
+        the unmatched rows as they came.
+    """
+    columns = [*offers.columns, "matched_by"]
+    offers = offers.reset_index(drop=True)
+    named = offers["product_id"].notna()
+    direct = offers[named].assign(matched_by="product_id")
+
+    rest = offers[~named]
+    own = matches.drop_duplicates(["supplier_id", "supplier_sku", "product_id", "marketplace"]).rename(
+        columns={"product_id": "_product", "marketplace": "_market", "pack_quantity": "_pack"}
+    )[["supplier_id", "supplier_sku", "_product", "_market", "_pack"]]
+    by_sku = rest[rest["supplier_sku"].notna()].reset_index().merge(own, on=["supplier_id", "supplier_sku"], how="inner")
+    by_sku = by_sku[by_sku["marketplace"].isna() | by_sku["_market"].isna() | (by_sku["marketplace"] == by_sku["_market"])]
+    found = set(by_sku["index"])
+    by_sku = by_sku.assign(
+        product_id=by_sku["_product"],
+        marketplace=by_sku["marketplace"].where(by_sku["marketplace"].notna(), by_sku["_market"]),
+        pack_quantity=by_sku["pack_quantity"].where(by_sku["pack_quantity"].notna(), by_sku["_pack"]),
+        matched_by="sku",
+    )
+
+    rest = rest[~rest.index.isin(found) & rest["gtin"].notna()].reset_index()
+    split = rest.assign(_code=rest["gtin"].astype(object).str.split()).explode("_code")
+    split["gtin14"] = pd.Series([gtin14(str(code)) for code in split["_code"]], index=split.index, dtype=codes["gtin14"].dtype)
+    by_code = split.merge(codes.rename(columns={"product_id": "_product", "marketplace": "_market"}), on="gtin14", how="inner")
+    by_code = by_code[by_code["marketplace"].isna() | (by_code["marketplace"] == by_code["_market"])]
+    by_code = by_code.drop_duplicates(["index", "_product", "_market"])
+    found |= set(by_code["index"])
+    by_code = by_code.assign(product_id=by_code["_product"], marketplace=by_code["_market"], matched_by="gtin")
+
+    kept = [part.reindex(columns=columns) for part in (direct, by_sku, by_code) if len(part)]
+    matched = pd.concat(kept, ignore_index=True) if kept else direct.reindex(columns=columns)
+    return matched, offers[~named & ~offers.index.isin(found)]

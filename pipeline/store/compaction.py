@@ -1,0 +1,140 @@
+"""Several runs of kept weeks made one, exactly: every row keeps which of its weeks told it (`store_history`)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.store.disk import written
+from pipeline.store.kept_prices import TOLD, RunFile, RunSink, group_count, open_run
+from pipeline.store.kept_weeks import MOST_WEEKS, RECORDS, KeptWeeks, Run, generation, merge_ids, read_ids, write_ids
+from pipeline.tables.price_rows import PriceRows, stable_order
+
+LOOSE_RUNS = 8  # runs of one week that may lie side by side; the reader merges them each time
+_STEP_GROUPS = 16  # row groups that are merged at a time: about a million rows
+
+
+def merge_loose(kept: KeptWeeks, work: Path) -> bool:
+    """Merge runs once `LOOSE_RUNS` of one week have gathered: all of them, and the newest merged run while its weeks have room.
+
+    `work` is an empty folder on the same disk. A kill at any moment leaves the old runs in force, or the merged one.
+    """
+    runs = kept.known().runs
+    loose = [run for run in runs if len(run.weeks) == 1]
+    if len(loose) < LOOSE_RUNS:
+        return False
+    several = sorted((run for run in runs if len(run.weeks) > 1), key=lambda run: run.weeks[-1])
+    chosen = [run for run in several[-1:] if run.live.bit_count() + len(loose) <= MOST_WEEKS] + loose[: MOST_WEEKS - 1]
+    merge_runs(kept, tuple(chosen), work)
+    return True
+
+
+def merge_runs(kept: KeptWeeks, runs: tuple[Run, ...], work: Path) -> None:
+    """Put one run in the place of several; what struck-out weeks alone told is gone with that."""
+    weeks = tuple(sorted((w for run in runs for bit, w in enumerate(run.weeks) if run.live >> bit & 1), key=generation))
+    merging = _Merging(runs, weeks, work)
+    markets = sorted({path.name for run in runs for path in run.folder.glob("prices-*.parquet")})
+    for name in markets:
+        merging.prices(name)
+    for name in RECORDS:
+        merging.records(name)
+    merging.facts()
+    kept.replace_runs(runs, weeks, work)
+
+
+@dataclass(frozen=True)
+class _Merging:
+    runs: tuple[Run, ...]
+    weeks: tuple[str, ...]
+    work: Path
+
+    def _bits(self, run: Run, told: np.ndarray | None, rows: int) -> np.ndarray:
+        """The weeks that told each row of an old run, as bits of the new one; struck-out weeks have none."""
+        told = np.ones(rows, np.int64) if told is None else told
+        moved = np.zeros(rows, np.int64)
+        for bit, week in enumerate(run.weeks):
+            if run.live >> bit & 1:
+                moved |= ((told >> bit) & 1) << self.weeks.index(week)
+        return moved
+
+    def prices(self, name: str) -> None:
+        """All prices of one marketplace, a range of keys at a time."""
+        paths = [(run, run.folder / name) for run in self.runs if (run.folder / name).is_file()]
+        facts = {k.decode(): v.decode() for k, v in pq.read_schema(paths[-1][1]).metadata.items() if k in (b"marketplace", b"currency")}
+        with contextlib.ExitStack() as opened:
+            files = [(run, opened.enter_context(open_run(path))) for run, path in paths]
+            groups = group_count(sum(file.rows for _, file in files))
+            sink = opened.enter_context(RunSink(self.work / name, groups, facts, TOLD))
+            steps = max(1, groups // _STEP_GROUPS)
+            for step in range(steps):
+                rows, told = self._step(files, step, steps)
+                sink.write(rows, told)
+
+    def _step(self, files: Sequence[tuple[Run, RunFile]], step: int, steps: int) -> tuple[PriceRows, np.ndarray]:
+        parts, bits = [], []
+        for run, file in files:
+            rows, told = file.read(step, steps)
+            parts.append(rows)
+            bits.append(self._bits(run, told, len(rows)))
+        rows, told = PriceRows.of(parts), np.concatenate(bits)
+        rows, told = rows.take(told != 0), told[told != 0]
+        order = stable_order(rows.key, rows.day)
+        if order is not None:
+            rows, told = rows.take(order), told[order]
+        return _same_prices_joined(rows, told)
+
+    def records(self, name: str) -> None:
+        """Orders, returns or deliveries: each row once, with all the weeks that told it."""
+        tables = []
+        for run in self.runs:
+            path = run.folder / f"{name}.parquet"
+            if path.is_file():
+                table = pq.read_table(path, partitioning=None)
+                told = np.asarray(table["told"]) if "told" in table.column_names else None
+                plain = table.drop_columns(["told"]) if told is not None else table
+                bits = self._bits(run, told, table.num_rows)
+                tables.append(plain.append_column(TOLD, pa.array(bits)).filter(pa.array(bits != 0)))
+        if tables:
+            joined = pa.concat_tables(tables)
+            said = [column for column in joined.column_names if column != "told"]
+            # Runs have no week in common, so that adding bits joins them.
+            once = joined.group_by(said, use_threads=False).aggregate([("told", "sum")]).rename_columns([*said, "told"])
+            first = ["hash"] if "hash" in said else []
+            ordered = once.sort_by([(column, "ascending") for column in [*first, *(s for s in said if s != "hash")]])
+            with written(self.work):
+                pq.write_table(ordered.select(joined.column_names), self.work / f"{name}.parquet", compression="zstd")
+
+    def facts(self) -> None:
+        """Wide ids, ledgers, and the lines that were set aside."""
+        ids: dict[int, str] = {}
+        ledgers, aside = {}, []
+        for run in self.runs:
+            if (run.folder / "ids.parquet").is_file():
+                merge_ids(ids, read_ids(run.folder / "ids.parquet"))
+            live = [week for bit, week in enumerate(run.weeks) if run.live >> bit & 1]
+            told = json.loads((run.folder / "ledger.json").read_text(encoding="utf-8"))
+            ledgers.update({week: told[week] for week in live})
+            aside.append(pq.read_table(run.folder / "set_aside.parquet", filters=[("week", "in", live)], partitioning=None))
+        write_ids(self.work / "ids.parquet", ids)
+        with written(self.work):
+            (self.work / "ledger.json").write_text(json.dumps(ledgers, sort_keys=True), encoding="utf-8")
+            pq.write_table(pa.concat_tables(aside), self.work / "set_aside.parquet", compression="zstd")
+
+
+def _same_prices_joined(rows: PriceRows, told: np.ndarray) -> tuple[PriceRows, np.ndarray]:
+    """Rows in order of key and day; those of one price too become one, told by the weeks of all."""
+    again = (rows.key[1:] == rows.key[:-1]) & (rows.day[1:] == rows.day[:-1])
+    if not again.any():
+        return rows, told
+    day_of = np.cumsum(np.append(True, ~again))
+    order = np.lexsort((rows.cents, day_of))
+    rows, told = rows.take(order), told[order]
+    first = np.flatnonzero(np.append(True, ~again | (rows.cents[1:] != rows.cents[:-1])))
+    return rows.take(first), np.add.reduceat(told, first)

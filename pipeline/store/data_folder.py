@@ -1,0 +1,196 @@
+"""The only door to the disk for what the program keeps: immutable folders, one pointer, one lock, and spills of a running week.
+
+A folder is written under a temporary name, synced, renamed and never changed; the pointer `shortlists/<week>` is a link that is
+replaced in one step. Killed at any moment, a run leaves the old list or the new one whole, and the next run sweeps the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import NotWritten
+from pipeline.store import lock
+from pipeline.store.disk import TEMPORARY, kept, move_folder, remove, sync_folder, sync_tree, written
+from pipeline.store.files import write_files
+from pipeline.store.kept_weeks import KeptWeeks
+from pipeline.store.parquet import CURE
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """A data folder: `dumps/` in, `runs/` and `shortlists/` out, `store/` between the weeks."""
+
+    root: Path
+
+    @property
+    def dumps(self) -> Path:
+        """Where dumps are put, one folder a week."""
+        return self.root / "dumps"
+
+    @property
+    def kept(self) -> KeptWeeks:
+        """What earlier weeks told."""
+        return KeptWeeks(self.root / "store" / "weeks")
+
+    @property
+    def earlier_history(self) -> Path | None:
+        """Where a version before the runs of weeks kept prices, if anything lies there."""
+        folder = self.root / "store" / "history"
+        return folder if folder.is_dir() else None
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the folder for one run; the kernel frees it when the holder dies. Raises `Locked` at once."""
+        return lock.hold(self.root)
+
+    def sweep(self) -> tuple[Path, ...]:
+        """Remove what killed runs left behind; only the holder of the lock may call it. Gives what belongs to somebody else and stays.
+
+        Raises
+        ------
+        NotWritten
+            A folder of ours is a link, or a list is none, which a copy of the data folder that followed links has made of them.
+        """
+        for name in ("runs", "shortlists", "store"):
+            if (self.root / name).is_symlink():
+                raise NotWritten(f"{self.root / name}: a link; the data folder must hold the folder itself, move it there")
+        pointers = self.root / "shortlists"
+        for path in pointers.iterdir() if pointers.is_dir() else ():
+            if not path.is_symlink():
+                raise NotWritten(f"{path}: a copy where a link into runs/ belongs; move it away, then run again (its files stand in runs/)")
+        foreign = []
+        with written(self.root):
+            for folder in (
+                self.root,
+                pointers,
+                *(self.root / "runs").glob("*"),
+                *(self.root / "store").glob("*"),
+                *(self.root / "store").glob("*/*"),
+            ):
+                for orphan in folder.glob(f"{TEMPORARY}*") if folder.is_dir() else ():
+                    try:
+                        remove(orphan)
+                    except PermissionError:
+                        foreign.append(orphan)
+        self.kept.sweep()
+        return tuple(foreign)
+
+    @contextlib.contextmanager
+    def work_folder(self) -> Iterator[Path]:
+        """A folder for spills that is gone afterwards, whatever happens."""
+        # Named before it is made, so that a signal at any moment finds it to remove; no two runs of one process share a name,
+        # since what a worker keeps in memory of a run is kept by this folder.
+        folder = self.root / f"{TEMPORARY}work-{secrets.token_hex(8)}"
+        try:
+            with written(folder):
+                folder.mkdir()
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def current(self, week: str) -> Path | None:
+        """The folder of the week's list in force, or none."""
+        pointer = self.root / "shortlists" / week
+        if not pointer.is_symlink():
+            return None
+        # Only our own runs count: a link that leads elsewhere is not followed.
+        target = self.root / "runs" / week / pointer.readlink().name
+        return target if (target / "run.json").is_file() else None
+
+    def run(self, week: str | None, run_id: str | None) -> Path | None:
+        """The folder of one run of a week, or none."""
+        folder = self.root / "runs" / (week or "") / (run_id or "")
+        return folder if week and run_id and (folder / "run.json").is_file() else None
+
+    def weeks(self) -> list[str]:
+        """Weeks with a list in force, oldest first."""
+        folder = self.root / "shortlists"
+        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        return [name for name in names if self.current(name) is not None]
+
+    def commit_run(self, week: str, run_id: str, filled: Path) -> Path:
+        """Make a filled work folder the week's run, and point to it last.
+
+        `filled` lies inside the data folder (see `work_folder`), holds nothing but the run's files, and is moved.
+        """
+        runs, pointers = self.root / "runs" / week, self.root / "shortlists"
+        final = runs / run_id
+        with written(final):
+            runs.mkdir(parents=True, exist_ok=True)
+            pointers.mkdir(parents=True, exist_ok=True)
+            sync_tree(filled)
+            if final.exists():  # this very run stood here before and another was made current since
+                shutil.rmtree(filled)
+            else:
+                move_folder(filled, final)
+                sync_folder(runs)
+        self.point(week, run_id)
+        return final
+
+    def commit_model(self, kind: str, name: str, files: Mapping[str, bytes]) -> Path:
+        """Keep a fitted model in a folder of its own that never changes, and point to it last; the same model is kept once."""
+        folder = self.root / "store" / "models" / kind
+        final, link = folder / name, folder / f"{TEMPORARY}current"
+        if not final.is_dir():
+            write_files(final, ((file, [content]) for file, content in files.items()))
+        with written(folder):
+            link.unlink(missing_ok=True)
+            link.symlink_to(name)
+            link.replace(folder / "current")
+            sync_folder(folder)
+        return final
+
+    def model(self, kind: str) -> Path | None:
+        """The folder of the model of this kind in force, or none."""
+        pointer = self.root / "store" / "models" / kind / "current"
+        if not pointer.is_symlink():
+            return None
+        # Only a folder beside the link counts: one that leads elsewhere is not followed.
+        target = pointer.parent / pointer.readlink().name
+        return target if target.is_dir() else None
+
+    def runs(self) -> list[tuple[str, Path]]:
+        """Every whole run with its week, in the order of weeks and, inside a week, of their making."""
+        found = [path for path in (self.root / "runs").glob("*/*/run.json") if not path.parent.name.startswith(TEMPORARY)]
+        found = sorted(found, key=lambda path: (path.parent.parent.name, path.stat().st_mtime_ns, path.parent.name))
+        return [(path.parent.parent.name, path.parent) for path in found]
+
+    def point(self, week: str, run_id: str) -> None:
+        """Make a run that stands there the week's list in force."""
+        pointers = self.root / "shortlists"
+        with written(pointers / week):
+            link = pointers / f"{TEMPORARY}{week}"
+            link.unlink(missing_ok=True)
+            link.symlink_to(Path("..") / "runs" / week / run_id)
+            link.replace(pointers / week)
+            sync_folder(pointers)
+
+    def remove_run(self, week: str, run: Path) -> None:
+        """Take a run away, its pointer first, so that no moment shows half of it."""
+        pointer, gone = self.root / "shortlists" / week, run.with_name(f"{TEMPORARY}{run.name}")
+        with written(run):
+            if self.current(week) == run:
+                pointer.unlink()
+                sync_folder(pointer.parent)
+            run.rename(gone)
+            shutil.rmtree(gone)
+            sync_folder(run.parent)
+
+    def manifest(self, week: str) -> dict[str, Any] | None:
+        """`run.json` of the week's list in force, or none."""
+        folder = self.current(week)
+        return read_manifest(folder) if folder is not None else None
+
+
+def read_manifest(run: Path) -> dict[str, Any]:
+    """`run.json` of a run's folder; raises `NotWritten` where it is damaged or closed to us."""
+    with kept(run / "run.json", CURE):
+        told: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        return told

@@ -1,0 +1,84 @@
+"""Arrow tables and pandas frames to and fro without inventing anything, and columns as numpy arrays with a mask of the known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipeline.tables.schemas import Column, schema
+
+_PANDAS: dict[pa.DataType, Any] = {
+    pa.int64(): pd.Int64Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
+    pa.string(): pd.StringDtype(na_value=float("nan")),
+    pa.float64(): pd.Float64Dtype(),
+    pa.date32(): pd.ArrowDtype(pa.date32()),
+    pa.timestamp("s"): pd.ArrowDtype(pa.timestamp("s")),
+}
+
+
+def to_frame(table: pa.Table) -> pd.DataFrame:
+    """Arrow to pandas without inventing anything: whole numbers stay whole, missing stays missing."""
+    return table.to_pandas(types_mapper=_PANDAS.get)
+
+
+def to_arrow(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pa.Table:
+    """Pandas to Arrow in exactly the columns' order and types; raises `KeyError` for a column that is not there."""
+    return pa.Table.from_pandas(frame[[c.name for c in columns]], schema=schema(columns), preserve_index=False).replace_schema_metadata()
+
+
+def whole(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A whole-number column as (int64 values with 0 where missing, mask of the known)."""
+    series = frame[name]
+    known = series.notna().to_numpy(dtype=bool)
+    return series.fillna(0).to_numpy(dtype=np.int64), known
+
+
+def real(frame: pd.DataFrame, name: str) -> np.ndarray:
+    """A real column as float64 with NaN where missing."""
+    return frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def days(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A date column as (days since 1970-01-01 with 0 where missing, mask of the known)."""
+    array = pa.array(frame[name], type=pa.date32(), from_pandas=True).cast(pa.int32())
+    known = np.asarray(array.is_valid())
+    return np.asarray(array.fill_null(0)).astype(np.int64), known
+
+
+def text(frame: pd.DataFrame, name: str) -> np.ndarray:
+    """A text column as objects, None where missing."""
+    return frame[name].astype(object).where(frame[name].notna(), None).to_numpy()
+
+
+def flag(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A yes/no column as (bool with False where missing, mask of the known)."""
+    series = frame[name]
+    known = series.notna().to_numpy(dtype=bool)
+    return series.fillna(False).to_numpy(dtype=bool), known
+
+
+def whole_series(values: np.ndarray, known: np.ndarray) -> pd.Series:
+    """The way back: int64 values and a mask as a whole-number column with missing."""
+    return pd.Series(pd.arrays.IntegerArray(values.astype(np.int64), ~known))
+
+
+def real_series(values: np.ndarray) -> pd.Series:
+    """The way back: float64, NaN as missing."""
+    return pd.Series(pd.arrays.FloatingArray(np.nan_to_num(values, nan=0.0), np.isnan(values)))
+
+
+def word_series(words: Sequence[str | None], codes: np.ndarray) -> pd.Series:
+    """A text column out of few words and the number of each row's word; an empty word is missing."""
+    held = pa.array([word or None for word in words], pa.string())
+    return held.take(pa.array(codes)).to_pandas(types_mapper=_PANDAS.get)
+
+
+def conform(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
+    """The frame with exactly these columns and types; what it lacks is missing."""
+    arrays = [pa.array(frame[c.name], type=c.type, from_pandas=True) if c.name in frame else pa.nulls(len(frame), c.type) for c in columns]
+    return to_frame(pa.table(arrays, schema=schema(columns)))

@@ -1,0 +1,216 @@
+"""Telling somebody: a ping for a dead-man's switch and messages through apprise. The only module that speaks to a network.
+
+The talking is done by a process of its own that is killed at a deadline, so that nothing a server does or leaves undone changes the exit
+code or holds up the run. Addresses are secrets: they go to that process through a pipe, and no log or error names them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from pipeline.errors import PlanError
+
+OCCASIONS = ("failure", "empty", "drift", "always")
+FILE_NAME = "notify.toml"
+_DEFAULT_ON = frozenset({"failure", "empty", "drift"})
+# What a run may be held up, all in all, is ten seconds; the rest is for starting and killing processes on a busy machine.
+DEADLINE_SECONDS = 8.0
+_START_SECONDS = 3.0
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Whom to tell, and when."""
+
+    ping: str | None = None
+    urls: tuple[str, ...] = ()
+    on: frozenset[str] = _DEFAULT_ON
+
+    def __repr__(self) -> str:
+        # Addresses hold keys: not even a traceback may show them.
+        return f"Settings(ping={'set' if self.ping else None}, urls={len(self.urls)}, on={sorted(self.on)})"
+
+
+def load_settings(data: Path, environ: Mapping[str, str]) -> Settings:
+    """From `SHORTLIST_PING`, `SHORTLIST_NOTIFY` (addresses between blanks), `SHORTLIST_NOTIFY_ON`; what they leave open, from a file.
+
+    The file is `notify.toml` of the data folder, or `SHORTLIST_NOTIFY_FILE`, with `ping`, `urls` and `on`.
+
+    Raises
+    ------
+    PlanError
+        The file can be read by others, belongs to somebody else, is a link, or says what is not known.
+    """
+    named = environ.get("SHORTLIST_NOTIFY_FILE")
+    path = Path(named) if named else data / FILE_NAME
+    told: dict[str, Any] = {}
+    if named or path.is_symlink() or path.exists():
+        from pipeline.config.files import read_private_toml
+
+        told = read_private_toml(path)
+    for key in sorted(set(told) - {"ping", "urls", "on"}):
+        raise PlanError(f"{path.name}: unknown key {key!r}; known: ping, urls, on")
+    ping = environ.get("SHORTLIST_PING") or told.get("ping")
+    urls = environ["SHORTLIST_NOTIFY"].split() if environ.get("SHORTLIST_NOTIFY") else told.get("urls", [])
+    on = environ["SHORTLIST_NOTIFY_ON"].replace(",", " ").split() if environ.get("SHORTLIST_NOTIFY_ON") else told.get("on", [*_DEFAULT_ON])
+    if ping is not None and not (isinstance(ping, str) and urlsplit(ping).scheme in {"http", "https"} and urlsplit(ping).hostname):
+        raise PlanError("notifications: the ping is no http or https address")
+    for name, words in (("urls", urls), ("on", on)):
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            raise PlanError(f"notifications: {name!r} is no list of texts")
+    for word in on:
+        if word not in OCCASIONS:
+            raise PlanError(f"notifications: unknown occasion {word!r}; known: {', '.join(OCCASIONS)}")
+    return Settings(ping, tuple(urls), frozenset(on))
+
+
+@dataclass(frozen=True)
+class Message:
+    """What happened, for a person; `occasions` are those of `OCCASIONS` that hold."""
+
+    title: str
+    body: str
+    occasions: frozenset[str]
+
+
+class Notifier:
+    """Tells of one run: `start`, then `finish` once. Nothing here raises; what could not be told is handed to `report`."""
+
+    def __init__(self, settings: Settings, report: Callable[[str], None] = lambda line: None) -> None:
+        self._settings, self._report = settings, report
+        self._starting: subprocess.Popen[bytes] | None = None
+
+    @property
+    def has_addresses(self) -> bool:
+        """Whether a message could be sent at all."""
+        return bool(self._settings.urls)
+
+    def start(self) -> None:
+        """Ping that a run began; nobody waits for it."""
+        if self._settings.ping:
+            self._starting = self._send({"ping": ping_address(self._settings.ping, "start")})
+
+    def finish(self, *, is_success: bool, message: Message) -> None:
+        """Ping how it ended and send the message where its occasion was asked for, within `DEADLINE_SECONDS`."""
+        until = time.monotonic() + DEADLINE_SECONDS
+        if self._starting is not None:
+            # A start that arrives after the end would look like a run that never ends.
+            self._wait(self._starting, min(time.monotonic() + _START_SECONDS, until))
+        order: dict[str, Any] = {}
+        if self._settings.ping:
+            order["ping"] = ping_address(self._settings.ping, "" if is_success else "fail")
+        if self._settings.urls and (message.occasions | {"always"}) & self._settings.on:
+            order |= {"urls": list(self._settings.urls), "title": message.title, "body": message.body}
+        if order:
+            sending = self._send(order)
+            if sending is not None:
+                self._wait(sending, until)
+
+    def _send(self, order: Mapping[str, Any]) -> subprocess.Popen[bytes] | None:
+        words = [sys.executable, "-m", "pipeline.unattended.notify"]
+        try:
+            child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=_ROOT)
+            if child.stdin is not None:
+                with child.stdin as pipe:
+                    pipe.write(json.dumps(order).encode())
+        except OSError as error:
+            self._report(f"not told: {error.strerror or type(error).__name__}")
+            return None
+        return child
+
+    def _wait(self, child: subprocess.Popen[bytes], until: float) -> None:
+        try:
+            # The pipe to it is closed already; its answer is shorter than a pipe is wide.
+            child.wait(timeout=max(0.0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+            self._report("not told: no answer in time")
+            return
+        finally:
+            told = child.stdout.read() if child.poll() is not None and child.stdout is not None else b""
+            if child.stdout is not None:
+                child.stdout.close()
+        with contextlib.suppress(ValueError):
+            for line in json.loads(told or b"[]"):
+                self._report(str(line))
+
+
+def ping_address(address: str, end: str) -> str:
+    """The switch's address with `start` or `fail` at the end of its path, as healthchecks.io and its like take it.
+
+    >>> ping_address("https://ping.example/abc?x=1", "fail")
+    'https://ping.example/abc/fail?x=1'
+    >>> ping_address("https://ping.example/abc", "")
+    'https://ping.example/abc'
+    """
+    parts = urlsplit(address)
+    path = f"{parts.path.rstrip('/')}/{end}" if end else parts.path
+    return urlunsplit(parts._replace(path=path))
+
+
+def main() -> None:
+    """The process that talks: an order as JSON on stdin, what failed as a JSON list of lines on stdout; ends at the deadline by itself."""
+    # Its parent may die; nobody else would end it. No SIGINT either: Ctrl-C is for the run.
+    signal.alarm(int(DEADLINE_SECONDS) + 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    order = json.load(sys.stdin)
+    failed: list[str] = []
+    jobs = []
+    if order.get("ping"):
+        jobs.append(threading.Thread(target=_guarded, args=(_ping, "ping", order, failed), daemon=True))
+    if order.get("urls"):
+        jobs.append(threading.Thread(target=_guarded, args=(_message, "message", order, failed), daemon=True))
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    os.write(1, json.dumps(failed).encode())
+    # Not an ordinary exit, which would wait for threads that a library left behind.
+    os._exit(0)
+
+
+def _guarded(work: Callable[[Mapping[str, Any]], None], what: str, order: Mapping[str, Any], failed: list[str]) -> None:
+    try:
+        work(order)
+    except Exception as error:  # noqa: BLE001 - whatever a library throws is only news that it was not told; its text may hold an address
+        code = getattr(error, "code", "")
+        failed.append(f"{what} not told: {type(error).__name__}{f' {code}' if isinstance(code, int) else ''}")
+
+
+def _ping(order: Mapping[str, Any]) -> None:
+    from urllib.request import Request, urlopen
+
+    # Only http and https: `load_settings` saw to it.
+    with urlopen(Request(str(order["ping"]), headers={"User-Agent": "shortlist"}), timeout=DEADLINE_SECONDS) as answer:
+        answer.read(1)
+
+
+class _NotSentError(Exception):
+    """At least one address took no message."""
+
+
+def _message(order: Mapping[str, Any]) -> None:
+    import apprise
+
+    sender = apprise.Apprise()
+    known = [sender.add(address) for address in order["urls"]]
+    if not sender.notify(title=str(order["title"]), body=str(order["body"])) or not all(known):
+        raise _NotSentError
+
+
+if __name__ == "__main__":
+    main()

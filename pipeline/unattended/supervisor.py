@@ -1,0 +1,141 @@
+"""A run that nobody watches: the lock before anything heavy is loaded, a log for programs, and somebody told how it ended."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import EXIT_BUG, Locked, NotWritten, PlanError, Refusal, Stopped
+from pipeline.runs.log import Log
+from pipeline.store import lock
+from pipeline.unattended.notify import Message, Notifier, Settings, load_settings
+
+if TYPE_CHECKING:
+    from pipeline.unattended.history import Outcome
+
+# A disk or a terminal that takes no more, wherever in the program that came up.
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT, errno.EROFS})
+
+
+# Arrow and Python have no exception of their own for it.
+_NO_THREADS = re.compile("Failed to launch worker thread|can't start new thread")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a run is asked beside the list itself."""
+
+    rebuild: bool = False
+    keep: int | None = None
+    log: str | None = None
+
+
+@dataclass(frozen=True)
+class Voices:
+    """How to speak: `say` while it lasts, `warn` of what went wrong beside the run, `answer` with what it came to."""
+
+    say: Callable[[str], None]
+    warn: Callable[[str], None]
+    answer: Callable[[Outcome], None]
+
+
+def attended_run(asked: Mapping[str, Any], wishes: Wishes, voices: Voices) -> None:
+    """Run a week under its lock, answer, and tell whoever is to be told; `asked` are the words of `run.Options`.
+
+    Raises
+    ------
+    Refusal
+        As the run does; telling of it changes nothing.
+    """
+    log = Log(wishes.log)
+    is_real = not asked["dry_run"]
+    notifier = Notifier(_settings(asked["data"], voices.warn, log) if is_real else Settings(), lambda line: _beside(line, voices.warn, log))
+    with contextlib.ExitStack() as held:
+        try:
+            # Where there is no folder yet, nobody can hold it, and none is made before there is a dump.
+            is_locked = is_real and asked["data"].is_dir()
+            if is_locked:
+                held.enter_context(lock.hold(asked["data"]))
+            notifier.start()
+            outcome = _run(asked, wishes, voices.say, log, held if is_real and not is_locked else None)
+            held.close()
+            if log.problem:
+                voices.warn(f"nothing is logged: {log.problem}")
+            voices.answer(outcome)
+        except BrokenPipeError:  # the list is written; only nobody reads the answer any more
+            _tell_done(notifier, outcome, asked["data"])
+            raise
+        except BaseException as error:
+            code, told = end_of(error)
+            log.trouble("failed", exit_code=code, kind=type(error).__name__)
+            held.close()
+            if not isinstance(error, Locked):  # that other run will tell of itself
+                message = Message(f"shortlist: failed with exit code {code}", f"{told}\nThe last list stands.", frozenset({"failure"}))
+                notifier.finish(is_success=False, message=message)
+            raise
+    log.event("done", exit_code=0)
+    _tell_done(notifier, outcome, asked["data"])
+
+
+def _run(asked: Mapping[str, Any], wishes: Wishes, say: Callable[[str], None], log: Log, unlocked: contextlib.ExitStack | None) -> Outcome:
+    from pipeline.runs.inputs import find_dump
+    from pipeline.runs.week_run import Options
+    from pipeline.store.data_folder import DataFolder
+    from pipeline.unattended.history import run_weeks
+
+    options = Options(**asked)
+    if unlocked is not None:
+        find_dump(DataFolder(options.data), options.dump, options.week, options.sample_if_empty)
+        unlocked.enter_context(lock.hold(options.data))
+    return run_weeks(options, rebuild=wishes.rebuild, keep=wishes.keep, say=say, log=log)
+
+
+def _settings(data: Path, warn: Callable[[str], None], log: Log) -> Settings:
+    """Whom to tell; a mistake in it is said and stops nothing."""
+    try:
+        return load_settings(data, os.environ)
+    except PlanError as error:
+        _beside(f"nobody will be told: {error.args[0]}", warn, log)
+        return Settings()
+
+
+def _beside(line: str, warn: Callable[[str], None], log: Log) -> None:
+    warn(line)
+    log.trouble("notify", problem=line)
+
+
+def _tell_done(notifier: Notifier, outcome: Outcome, data: Path) -> None:
+    from pipeline.publish.text.digest import body_of, occasions_of, title_of
+    from pipeline.store.data_folder import DataFolder
+
+    manifest, folder = outcome.result.manifest, outcome.result.folder
+    if folder is None:
+        return
+    week = manifest.get("previous_week")
+    last = DataFolder(data).current(week) if week else None
+    is_new = outcome.result.is_new
+    body = body_of(manifest, folder, last, is_new) if notifier.has_addresses else ""
+    notifier.finish(is_success=True, message=Message(title_of(manifest), body, occasions_of(manifest, is_new)))
+
+
+def end_of(error: BaseException) -> tuple[int, str]:
+    """The exit code with which an exception ends the process, and a line about it."""
+    if isinstance(error, Refusal):
+        return error.exit_code, str(error)
+    if isinstance(error, Stopped):
+        return 128 + error.number, f"stopped by signal {error.number}"
+    if isinstance(error, MemoryError) or _NO_THREADS.search(str(error)):
+        cure = "run again with --workers 1 or on a machine with more memory"
+        return NotWritten.exit_code, str(NotWritten(f"memory or threads ran out ({type(error).__name__}); {cure} (the last list stands)"))
+    # Arrow's own input and output errors carry no number, only a sentence.
+    if isinstance(error, OSError) and (error.errno in DISK_ERRORS or error.errno is None):
+        place = f"{error.filename}: " if error.filename else ""
+        cure = "make room or mend the disk, then run again (the last list stands)"
+        return NotWritten.exit_code, str(NotWritten(f"{place}{error.strerror or error}; {cure}"))
+    return EXIT_BUG, f"a bug: {type(error).__name__}; run again by hand and report the traceback"

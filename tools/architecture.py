@@ -1,0 +1,235 @@
+"""Read the syntax tree of a package and say what each module imports and what it touches of the world outside.
+
+Only reads: which module may do what is the table in `tests/unit/test_architecture.py`. A name is followed through imports and
+aliases (`import pyarrow.parquet as pq` makes `pq.read_table` `pyarrow.parquet.read_table`), a method of an unknown object
+(`path.read_text()`) is known by its own name. Type annotations are not use.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from side_effects import (
+    HIDDEN_IMPORT,
+    IS_MODE,
+    METHODS,
+    NAMES,
+    NETWORK,
+    NETWORK_MODULES,
+    OPENERS,
+    RANDOM,
+    READ,
+    TO_TEXT,
+    UNSAFE,
+    UNSAFE_MODULES,
+    WRITE,
+    WRITING_FLAGS,
+)
+
+
+@dataclass(frozen=True)
+class Deed:
+    """Something that a module does: what kind, in which line, by which name."""
+
+    kind: str
+    line: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Import:
+    """One module of the package that another imports, and in which line."""
+
+    module: str
+    line: int
+
+
+def read_module(source: str, module: str, known: frozenset[str], is_package: bool = False) -> tuple[list[Import], list[Deed]]:
+    """What a module imports of `known`, the modules of its own package, and every deed in it.
+
+    >>> read_module("from pipeline import fees", "pipeline.week", frozenset({"pipeline", "pipeline.fees"}))
+    ([Import(module='pipeline.fees', line=1)], [])
+    >>> read_module("print(1)", "pipeline.week", frozenset({"pipeline"}))
+    ([], [Deed(kind='print', line=1, name='print')])
+    """
+    reader = _Reader(module, known, is_package)
+    reader.visit(ast.parse(source))
+    return reader.imports, sorted(set(reader.deeds), key=lambda deed: (deed.line, deed.kind, deed.name))
+
+
+def circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
+    """Each group of modules that import each other in a ring, as a path that ends where it began."""
+    done: set[str] = set()
+
+    def walk(module: str, path: list[str]) -> Iterator[list[str]]:
+        for other in sorted(graph.get(module, ())):
+            if other in path:
+                yield [*path[path.index(other) :], other]
+            elif other not in done:
+                yield from walk(other, [*path, other])
+        done.add(module)
+
+    for module in sorted(graph):
+        if module not in done:
+            yield from walk(module, [module])
+
+
+@functools.cache
+def _kind_of(name: str) -> str | None:
+    """The deed that goes by a name; the same few names are used all over the house."""
+    return next((kind for pattern, kind in NAMES if fnmatchcase(name, pattern)), None)
+
+
+class _Reader(ast.NodeVisitor):
+    def __init__(self, module: str, known: frozenset[str], is_package: bool) -> None:
+        self.package = module if is_package else module.rpartition(".")[0]
+        self.root = module.partition(".")[0]
+        self.known = known
+        self.aliases: dict[str, str] = {}
+        self.imports: list[Import] = []
+        self.deeds: list[Deed] = []
+
+    # What is imported
+
+    def visit_Import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            self._imported(alias.name, node.lineno)
+            self.aliases[alias.asname or alias.name.partition(".")[0]] = alias.name if alias.asname else alias.name.partition(".")[0]
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+        base = node.module or ""
+        if node.level:
+            parents = self.package.split(".")[: len(self.package.split(".")) - node.level + 1]
+            base = ".".join([*parents, *([base] if base else [])])
+        for alias in node.names:
+            full = f"{base}.{alias.name}"
+            self._imported(full, node.lineno)
+            self.aliases[alias.asname or alias.name] = full
+            if alias.name == "*" and not base.startswith(self.root):
+                self._deed(HIDDEN_IMPORT, node, f"from {base} import *")
+
+    def _imported(self, full: str, line: int) -> None:
+        if full.partition(".")[0] == self.root:
+            while full not in self.known and "." in full:
+                full = full.rpartition(".")[0]
+            self.imports.append(Import(full, line))
+            return
+        parts = full.split(".")
+        prefixes = {".".join(parts[: i + 1]) for i in range(len(parts))}
+        for kind, modules in ((NETWORK, NETWORK_MODULES), (UNSAFE, UNSAFE_MODULES)):
+            if prefixes & modules:
+                self.deeds.append(Deed(kind, line, full))
+
+    # What is used
+
+    def visit_Name(self, node: ast.Name) -> None:
+        self._used(node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        self._used(node)
+        kind = METHODS.get(node.attr)
+        if kind and not self._dotted(node).startswith("os."):
+            self._deed(kind, node, f".{node.attr}")
+        self.generic_visit(node)
+
+    def _used(self, node: ast.Name | ast.Attribute) -> None:
+        if not isinstance(node.ctx, ast.Load):
+            return
+        name = self._dotted(node)
+        if "." in name and not self._is_imported(node):
+            return  # a variable that only happens to be called `time`
+        kind = _kind_of(name)
+        if kind is not None:
+            self._deed(kind, node, name)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        name = self._dotted(node.func)
+        method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        if name == "os.open":
+            self._os_open(node)
+        elif name in OPENERS:
+            self._opened(node, name, OPENERS[name])
+        elif method == "open":
+            self._opened(node, ".open", None)
+        elif method == "replace" and len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], ast.Dict):
+            self._deed(WRITE, node, ".replace(target)")  # a text's replace takes two, a frame's a dict
+        elif method == "rename" and len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], (ast.Constant, ast.Dict)):
+            self._deed(WRITE, node, ".rename(target)")  # a column's takes a plain name, a frame's columns=
+        elif method in TO_TEXT and (node.args or {"path_or_buf", "path", "buf"} & {k.arg for k in node.keywords}):
+            self._deed(WRITE, node, f".{method}")
+        elif method == "sample" and "random_state" not in {k.arg for k in node.keywords}:
+            self._deed(RANDOM, node, ".sample without random_state")
+        elif method in {"eval", "query", "extractall"}:
+            self._deed(UNSAFE, node, f".{method}")
+        elif name.startswith("subprocess."):
+            self._shell(node, name)
+        elif name == "importlib.import_module":
+            self._import_module(node)
+        self.generic_visit(node)
+
+    def _opened(self, node: ast.Call, name: str, place: int | None) -> None:
+        """An opener reads, writes, or (an unreadable mode, or +) both."""
+        given = [k.value for k in node.keywords if k.arg == "mode"]
+        if place is not None:
+            given += node.args[place : place + 1]
+        else:
+            given += [a for a in node.args if isinstance(a, ast.Constant) and IS_MODE.fullmatch(str(a.value))]
+        mode = "r" if not given else given[0].value if isinstance(given[0], ast.Constant) else "r+"
+        if "r" in str(mode) or "+" in str(mode) or mode == "U":
+            self._deed(READ, node, name)
+        if any(c in str(mode) for c in "wax+"):
+            self._deed(WRITE, node, name)
+
+    def _os_open(self, node: ast.Call) -> None:
+        used = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)} | {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
+        self._deed(WRITE if used & WRITING_FLAGS else READ, node, "os.open")
+
+    def _shell(self, node: ast.Call, name: str) -> None:
+        for keyword in node.keywords:
+            if keyword.arg == "shell" and not (isinstance(keyword.value, ast.Constant) and not keyword.value.value):
+                self._deed(UNSAFE, node, f"{name} with a shell")
+
+    def _import_module(self, node: ast.Call) -> None:
+        if node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
+            self._imported(node.args[0].value, node.lineno)
+        else:
+            self._deed(HIDDEN_IMPORT, node, "importlib.import_module of a computed name")
+
+    # A bare reference to an opener (`map(open, paths)`) shows no mode: it counts as both.
+
+    def generic_visit(self, node: ast.AST) -> None:
+        for field, value in ast.iter_fields(node):
+            if field in ("annotation", "returns"):
+                continue
+            for child in value if isinstance(value, list) else [value]:
+                if not isinstance(child, ast.AST):
+                    continue
+                called = isinstance(node, ast.Call) and child is node.func
+                if not called and isinstance(child, (ast.Name, ast.Attribute)) and isinstance(child.ctx, ast.Load):
+                    name = self._dotted(child)
+                    if name in OPENERS or name == "os.open":
+                        self._deed(READ, child, name)
+                        self._deed(WRITE, child, name)
+                self.visit(child)
+
+    def _is_imported(self, node: ast.AST) -> bool:
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        return isinstance(node, ast.Name) and (node.id in self.aliases or node.id == "builtins")
+
+    def _dotted(self, node: ast.AST) -> str:
+        """`pq.read_table` -> `pyarrow.parquet.read_table`; empty for what is not a plain dotted name."""
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return ""
+        return ".".join([self.aliases.get(node.id, node.id), *reversed(parts)]).removeprefix("builtins.")
+
+    def _deed(self, kind: str, node: ast.AST, name: str) -> None:
+        self.deeds.append(Deed(kind, getattr(node, "lineno", 0), name))
