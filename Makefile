@@ -46,7 +46,7 @@ lint: ## the quick part of check, without the tests
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/python -m pytest --doctest-modules pipeline
-	@$(BIN)/python -m pytest tests/unit/test_architecture.py
+	@$(BIN)/python -m pytest tests/repository/test_architecture.py
 
 .PHONY: format
 format: ## write all Python files in the house's form

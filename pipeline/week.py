@@ -94,7 +94,7 @@ class Decided:
     """Decisions of a bucket (all but the rank), `reasons` and `missing` as Arrow lists, and what was merged or set aside on the way.
 
     `prices` is what this dump adds to the price history of each marketplace, `known_prices` that and the earlier weeks' as a table of
-    the candidates' rows (`stages.price_tables.placed`).
+    the candidates' rows (`stages.prices.distribution.arrays.placed`).
     """
 
     frame: pd.DataFrame
@@ -161,7 +161,7 @@ def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
 
 
 def one_price_a_day(files: Sequence[PriceFile], ordered: pd.DataFrame) -> tuple[dict[str, PriceRows], dict[str, int], dict[str, int]]:
-    """One price per marketplace, product and day of this dump (`price_rows.one_price_a_day`).
+    """One price per marketplace, product and day of this dump (`tables.price_rows.one_price_a_day`).
 
     Also how many rows of each file repeat another one of it, and how many gave way to another row of the same product and day.
     """

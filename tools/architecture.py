@@ -1,6 +1,6 @@
 """Read the syntax tree of a package and say what each module imports and what it touches of the world outside.
 
-Only reads: which module may do what is the table in `tests/unit/test_architecture.py`. A name is followed through imports and
+Only reads: which module may do what is the table in `tests/repository/test_architecture.py`. A name is followed through imports and
 aliases (`import pyarrow.parquet as pq` makes `pq.read_table` `pyarrow.parquet.read_table`), a method of an unknown object
 (`path.read_text()`) is known by its own name. Type annotations are not use.
 """

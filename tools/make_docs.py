@@ -3,7 +3,7 @@
     .venv/bin/python tools/make_docs.py
 
 A part stands between `<!-- made: NAME -->` and `<!-- end -->`; all else on a page is written by hand and left alone.
-`tests/unit/test_docs.py` fails when a part is not what this program would write.
+`tests/repository/test_docs.py` fails when a part is not what this program would write.
 """
 
 from __future__ import annotations

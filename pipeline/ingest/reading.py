@@ -80,7 +80,8 @@ class FileReading:
             yield name, chunk.cast(self.schema) if name == self.source.table else chunk
 
     def chunks(self) -> Iterator[tuple[str, pa.Table]]:
-        """The same, but that columns of text may be coded (`tables.CODED`), the same ones in every chunk: what a spill takes as it is.
+        """The same, but that columns of text may be coded (`tables.schemas.CODED`), the same ones in every chunk: what a spill takes as
+        it is.
 
         Raises
         ------

@@ -37,7 +37,7 @@ class Aside:
         counts[fault.kind] = counts.get(fault.kind, 0) + 1
 
     def table(self) -> pa.Table:
-        """The lines in the schema of `tables.SET_ASIDE`."""
+        """The lines in the schema of `tables.schemas.SET_ASIDE`."""
         line, offset, column, kind, message, raw = zip(*self._rows, strict=True)
         file = [self.counts.file] * len(line)
         values = [file, line, offset, column, kind, message, raw]

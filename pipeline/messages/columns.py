@@ -1,4 +1,4 @@
-"""Headings of published columns (`tables_published.SHORTLIST`) for people, in English, and in Chinese as sellers there say it."""
+"""Headings of published columns (`tables.published.SHORTLIST`) for people, in English, and in Chinese as sellers there say it."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ RULE_WORDS: dict[str, str] = {
     "fee category assumed": "佣金类目为假定",
     "your own quote": "您自己的报价",
     "listed already": "已在售",
-    # What each rule asks (`stages.rules.RULES`).
+    # What each rule asks (`stages.rules.limits.RULES`).
     "no electronics, food, branded apparel or other excluded goods": "不是电子产品、食品、品牌服饰或其他禁选商品",
     "a known brand needs the right to sell it": "知名品牌须有销售授权",
     "not a brand on the seller's block list": "不在卖家的品牌屏蔽名单上",

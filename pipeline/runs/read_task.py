@@ -119,7 +119,7 @@ class _PriceSpills:
         self._wide: dict[int, str] = {}
 
     def add_table(self, table: pa.Table) -> None:
-        """Rows in the columns of `tables.PRICE_HISTORY`."""
+        """Rows in the columns of `tables.schemas.PRICE_HISTORY`."""
         told = packed(table)
         merge_ids(self._wide, told.wide)
         for market, rows in told.rows.items():

@@ -42,7 +42,7 @@ def spilled(spills: Iterable[tuple[str, Path]], name: str, bucket: int = 0) -> p
 
 
 def spilled_history(spills: Sequence[tuple[str, Path]], bucket: int = 0) -> pa.Table:
-    """The prices of one bucket in the columns of `tables.PRICE_HISTORY`, over all files in their order."""
+    """The prices of one bucket in the columns of `tables.schemas.PRICE_HISTORY`, over all files in their order."""
     wide: dict[int, str] = {}
     for path in (path for name, path in spills if name == "price_ids"):
         merge_ids(wide, read_ids(path))

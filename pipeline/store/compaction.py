@@ -1,4 +1,4 @@
-"""Several runs of kept weeks made one, exactly: every row keeps which of its weeks told it (`store_history`)."""
+"""Several runs of kept weeks made one, exactly: every row keeps which of its weeks told it (`store.kept_weeks`)."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ PRODUCTS_MAX = 20_000  # a kernel of 99 quantiles needs no more
 
 @dataclass(frozen=True)
 class SampledPrices:
-    """Prices in the columns of `tables.PRICE_HISTORY` of the products whose hash lies below a share of all hashes."""
+    """Prices in the columns of `tables.schemas.PRICE_HISTORY` of the products whose hash lies below a share of all hashes."""
 
     table: pa.Table
     share: float

@@ -109,6 +109,6 @@ def test_a_second_run_leaves_before_it_has_loaded_anything(case, tmp_path):
     code = "import sys; from pipeline.cli import main\ntry: main()\nfinally: print('pandas' in sys.modules)"
     with lock.hold(tmp_path):
         words = [sys.executable, "-c", code, "run", str(case.ready / "dumps" / "2026-W47"), "--data", str(tmp_path)]
-        done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=lock.__file__.rsplit("/", 2)[0])
+        done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=lock.__file__.rsplit("/", 3)[0])
     assert done.returncode == 75 and done.stdout == "False\n" and done.stderr.count("\n") == 1
     assert f"process {os.getpid()}" in done.stderr

@@ -2,7 +2,8 @@
 
 A block of lines is an array of bytes. One comparison finds all separators, line ends and quotes; from their places follow those of the
 cells; and eight bytes at a time are loaded from any place as one whole number, so that an id, a day or a price is checked and read with
-a few operations on whole columns (`price_cells`, `keys.pack`). What is not plainly in order is not judged here: such lines are handed
+a few operations on whole columns (`price_cells`, `tables.keys.pack`). What is not plainly in order is not judged here: such lines are
+handed
 back to be read by somebody slower. `take_lines` never takes a line that the slow way would refuse, and reads what it takes the same.
 """
 

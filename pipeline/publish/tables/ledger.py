@@ -33,7 +33,7 @@ def publish_frame(
     marketplaces: Mapping[str, Marketplace],
     digits: Mapping[str, int],
 ) -> pa.Table:
-    """A decided frame in the columns of `tables_published.DECISIONS` (rank not yet known), money as float64 major units."""
+    """A decided frame in the columns of `tables.published.DECISIONS` (rank not yet known), money as float64 major units."""
     scales = _Scales(frame, digits)
     built: dict[str, object] = {
         "reasons": reasons.cast(REASONS),

@@ -33,7 +33,7 @@ def price_series(history: pd.DataFrame, candidates: pd.DataFrame, wanted: np.nda
 
     Returns
     -------
-    Table in the columns of `tables_published.PRICE_SERIES`
+    Table in the columns of `tables.published.PRICE_SERIES`
         One row per wanted candidate with history, in their order. The first step is the price in force when the window begins, its date
         that first day.
     """

@@ -28,7 +28,7 @@ class Picks:
     _kept: dict[str, pa.Table] = field(default_factory=dict)
 
     def see(self, table: pa.Table) -> None:
-        """Look through a part of the ledger (columns of `tables_published.DECISIONS`)."""
+        """Look through a part of the ledger (columns of `tables.published.DECISIONS`)."""
         most = {
             "list": self.plan.rows_max, "live": self.plan.live_max, "review": self.plan.review_max,
             "miss": self.plan.misses_max, "source": self.plan.sourcing_max,
@@ -111,5 +111,5 @@ def _sourcing(table: pa.Table) -> np.ndarray:
     profit, sold, most = _numbers(table, "sourcing_profit", "monthly_sold", "max_purchase_cost")
     hidden = pc.is_valid(table["hidden_by"]).combine_chunks().to_numpy(zero_copy_only=False)
     wanted = _is(table, "verdict", "incomplete") & only & offer & (most > 0) & ~hidden & ~np.isnan(profit)
-    # As `publish.sourcing` orders it: where the profit is a loss, more sold must not make it better.
+    # As `publish.workbooks.sourcing` orders it: where the profit is a loss, more sold must not make it better.
     return np.where(wanted, -np.where(profit > 0, np.nan_to_num(sold), 1.0) * profit, np.nan)

@@ -70,7 +70,7 @@ class Product:
 
     @property
     def missing_parts(self) -> set[str]:
-        """Parts of the score whose facts are not known: what each needs, as `stages.score` says."""
+        """Parts of the score whose facts are not known: what each needs, as `stages.score.score` says."""
         row = self.row
         checks = {
             "margin": row.get("net_profit"), "stability": row.get("net_profit_p10"), "returns": row.get("expected_return_loss"),

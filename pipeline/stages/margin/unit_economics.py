@@ -77,7 +77,7 @@ def unit_economics(candidates: pd.DataFrame, prices: Prices, plan: Plan, tariff:
     Returns
     -------
     DataFrame, n rows
-        Money as Int64 minor units, shares as Float64; missing where a fact is missing. See `tables_published.DECISIONS`.
+        Money as Int64 minor units, shares as Float64; missing where a fact is missing. See `tables.published.DECISIONS`.
     """
     charge = charged_lines(candidates, tariff.schedules)
     money = money_terms(candidates["currency"], plan, tariff.digits)

@@ -50,7 +50,7 @@ def choose_offers(candidates: pd.DataFrame, offers: pd.DataFrame, buying: Buying
     candidates : DataFrame, n rows
         Reads `marketplace`, `product_id`, `currency`, `title`, `package_weight_g`.
     offers : DataFrame
-        Matched offers in the columns of `tables.OFFERS`, and `row` (position of the candidate) and `matched_by`
+        Matched offers in the columns of `tables.schemas.OFFERS`, and `row` (position of the candidate) and `matched_by`
         (product_id, sku, gtin), and `offer_order` (a total order of the offers by what they say).
     buying : Buying
         The plan, exchange rates in force, decimals, duty-free origins, and the day.

@@ -109,7 +109,7 @@ class OfferCosts:
 
 
 def offer_costs(offers: pd.DataFrame, candidates: pd.DataFrame, buying: Buying) -> OfferCosts:
-    """Cost lines of each offer (columns of `tables.OFFERS` and `row`, the position of its candidate)."""
+    """Cost lines of each offer (columns of `tables.schemas.OFFERS` and `row`, the position of its candidate)."""
     plan = buying.plan
     row = np.maximum(offers["row"].to_numpy(dtype=np.int64), 0)
     own = text(offers, "currency")

@@ -21,7 +21,7 @@ def match_offers(offers: pd.DataFrame, matches: pd.DataFrame, codes: pd.DataFram
     Parameters
     ----------
     offers : DataFrame
-        Columns of `tables.OFFERS` and `tables.ORIGIN`.
+        Columns of `tables.schemas.OFFERS` and `tables.schemas.ORIGIN`.
     matches : DataFrame
         The seller's own table: `supplier_id`, `supplier_sku`, `product_id`, `marketplace`, `pack_quantity`.
     codes : DataFrame

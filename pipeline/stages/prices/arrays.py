@@ -26,7 +26,8 @@ class Packed:
 
 
 def packed(prices: pa.Table) -> Packed:
-    """Rows in the columns of `tables.PRICE_HISTORY`, each marketplace's in their order; without a price they are out of stock (0 cents).
+    """Rows in the columns of `tables.schemas.PRICE_HISTORY`, each marketplace's in their order; without a price they are out of stock (0
+    cents).
 
     Raises
     ------
@@ -98,7 +99,7 @@ def placed(known: Mapping[str, PriceRows], candidates: pd.DataFrame) -> pd.DataF
 
 
 def table_of(rows: PriceRows, market: str, currency: str, wide: Mapping[int, str]) -> pa.Table:
-    """The way back: rows in the columns of `tables.PRICE_HISTORY`."""
+    """The way back: rows in the columns of `tables.schemas.PRICE_HISTORY`."""
     cells = {
         "marketplace": pa.repeat(pa.scalar(market), len(rows)),
         "product_id": keys.unpack(rows.key, wide),

@@ -1,6 +1,7 @@
 """Where a price may be in the next days: stays, goes back to where it has been, or moves as other products do.
 
-Plain arrays in, plain arrays out: how observations came to be is the caller's matter (`stages/prices.py` takes them from a step
+Plain arrays in, plain arrays out: how observations came to be is the caller's matter (`stages/prices/distribution.py` takes them from a
+step
 function, a benchmark from dated observations). Source of the form and its constants: `docs/models.md`. Prices are whole minor units.
 """
 

@@ -58,7 +58,7 @@ class PriceSteps:
 
 
 def steps_of(rows: PriceRows, as_of: int) -> PriceSteps:
-    """Steps out of rows in which every product stands together, its days rising (`price_rows`); later days are not used."""
+    """Steps out of rows in which every product stands together, its days rising (`tables.schemas.price_rows`); later days are not used."""
     if len(rows) and int(rows.day.max()) > as_of:
         rows = rows.take(rows.day <= as_of)
     n = len(rows)

@@ -35,7 +35,7 @@ def one_row_per_product(rows: pd.DataFrame) -> Merged:
     Parameters
     ----------
     rows : DataFrame
-        Rows in the columns of `tables.CANDIDATES` and `tables.ORIGIN`.
+        Rows in the columns of `tables.schemas.CANDIDATES` and `tables.schemas.ORIGIN`.
 
     Returns
     -------

@@ -19,9 +19,9 @@ def known_orders(kept: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     kept : DataFrame
-        Lines of earlier weeks in the columns of `tables.ORDERS`, with `generation` (the larger, the later).
+        Lines of earlier weeks in the columns of `tables.schemas.ORDERS`, with `generation` (the larger, the later).
     own : DataFrame
-        This dump's lines in the columns of `tables.ORDERS` and `tables.ORIGIN`.
+        This dump's lines in the columns of `tables.schemas.ORDERS` and `tables.schemas.ORIGIN`.
 
     Returns
     -------
@@ -58,9 +58,9 @@ def known_deliveries(kept: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     kept : DataFrame
-        Rows of earlier weeks in the columns of `tables.DELIVERIES`, with `parcels` (how many equal rows) and `generation`.
+        Rows of earlier weeks in the columns of `tables.schemas.DELIVERIES`, with `parcels` (how many equal rows) and `generation`.
     own : DataFrame
-        This dump's rows in the columns of `tables.DELIVERIES`; equal rows are as many parcels.
+        This dump's rows in the columns of `tables.schemas.DELIVERIES`; equal rows are as many parcels.
     """
     names = [column.name for column in DELIVERIES]
     if not len(kept):

@@ -42,7 +42,7 @@ def order_facts(orders: pd.DataFrame, as_of: int, window_days: int, recent_days:
     Parameters
     ----------
     orders : DataFrame
-        Lines in the columns of `tables.ORDERS` and `file`.
+        Lines in the columns of `tables.schemas.ORDERS` and `file`.
     as_of : int
         Days since 1970-01-01; later lines are not used.
     window_days : int

@@ -1,6 +1,6 @@
 """How likely one order comes back: a beta-binomial rate with an interval, honest about thin evidence.
 
-The prior Beta(m n0, (1 - m) n0), configured by category or fitted to the seller's own records (`stages/return_model.py`), is moved by
+The prior Beta(m n0, (1 - m) n0), configured by category or fitted to the seller's own records (`stages/returns/prior.py`), is moved by
 what is known: Keepa's Low or High shifts m, a rate without a count is worth a few pseudo-orders, counted mature orders update it at a
 discount. Nothing known leaves the prior, and the row says so (`docs/returns.md`; evidence levels E0 to E4).
 """

@@ -245,7 +245,7 @@ def test_reading_a_file_outside_its_rooms_is_found(module, source):
     ],
 )
 def test_writing_a_file_outside_the_store_is_found(source):
-    for module in ("week", "run", "publish.tables.ledger", "ingest.dump", "config.files", "cli"):
+    for module in ("week", "runs.week_run", "publish.tables.ledger", "ingest.dump", "config.files", "cli"):
         assert [c for c in in_module(module, source) if "(write)" in c], module
     assert in_module("store.files", source) == []
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.stages.categories.gate import COLUMNS, DEPARTMENTS, RETURN_CLASSES, SEVERITY, CategoryPolicy, classify, compile_rules
 
-FOLDER = Path(__file__).resolve().parents[2] / "configs" / "categories"
+FOLDER = Path(__file__).resolve().parents[4] / "configs" / "categories"
 TABLES = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.toml")}
 RULES = compile_rules(TABLES)
 POLICY = CategoryPolicy()

@@ -12,7 +12,7 @@ from pipeline.stages.categories.text_model import CategoryModel
 from pipeline.stages.categories.trace import trail
 from pipeline.training.category_fit import Labelled, fit_categories
 
-FOLDER = Path(__file__).resolve().parents[3] / "configs" / "categories"
+FOLDER = Path(__file__).resolve().parents[4] / "configs" / "categories"
 RULES = compile_rules({path.stem: tomllib.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.toml")})
 
 

@@ -17,7 +17,7 @@ from pipeline.stages.categories.text_model import CategoryModel
 from pipeline.store.model_files import packed
 from pipeline.training.category_fit import Labelled, branches, fit_categories, merge
 
-FOLDER = Path(__file__).resolve().parents[3] / "configs" / "categories"
+FOLDER = Path(__file__).resolve().parents[4] / "configs" / "categories"
 RULES = compile_rules({path.stem: tomllib.loads(path.read_text("utf-8")) for path in FOLDER.glob("*.toml")})
 # Words of no language, so that only the model can know them.
 FOOD = ("zabuki", "morvelo", "tindaro", "kelpuna", "fridolu", "wampeko")

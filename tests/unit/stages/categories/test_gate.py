@@ -19,7 +19,7 @@ from pipeline.errors import PlanError
 from pipeline.stages.categories.gate import COLUMNS, SEVERITY, CategoryPolicy, classify, compile_rules
 from pipeline.stages.text.phrases import plain, words_of
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[4]
 TABLES: dict[str, dict[str, Any]] = {
     path.stem: tomllib.loads(path.read_text("utf-8")) for path in (ROOT / "configs" / "categories").glob("*.toml")
 }

@@ -22,7 +22,7 @@ def test_a_second_holder_is_told_who_the_first_is(tmp_path):
 
 
 def test_a_killed_holder_frees_it(tmp_path, root):
-    code = f"from pathlib import Path; from pipeline import lock; held = lock.hold(Path({str(tmp_path)!r})); held.__enter__(); print(1, flush=True); input()"
+    code = f"from pathlib import Path; from pipeline.store import lock; held = lock.hold(Path({str(tmp_path)!r})); held.__enter__(); print(1, flush=True); input()"
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=root)
     process.stdout.readline()
     with pytest.raises(Locked, match=f"process {process.pid} "):
@@ -52,7 +52,7 @@ def test_a_disk_without_locks_and_a_link_in_its_place_are_refused(tmp_path, monk
 
 def test_finding_the_lock_loads_none_of_the_heavy_libraries(root):
     code = (
-        "import sys; import pipeline.cli, pipeline.attend, pipeline.lock; "
+        "import sys; import pipeline.cli, pipeline.unattended.supervisor, pipeline.store.lock; "
         "print(sorted({'pandas', 'numpy', 'pyarrow', 'pydantic', 'structlog', 'apprise', 'urllib.request'} & set(sys.modules)))"
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root)

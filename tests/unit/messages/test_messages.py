@@ -21,7 +21,7 @@ CHINESE_LETTER = re.compile(r"[\u4e00-\u9fff]")
 SPEAKERS = {"say", "words", "t"}
 REFUSING = {"PlanError", "DumpError", "UsageError", "NothingToDo", "NotWritten", "Locked", "SetAsideError", "ValueError"}
 # Sentences of other rooms that reach people through `Words.found`: every text of these modules with a blank in it.
-TOLD_IN = ("stages/rules.py",)
+TOLD_IN = ("stages/rules/limits.py",)
 
 
 @functools.cache
@@ -67,7 +67,7 @@ def calls(root, names):
 def said(root):
     """Every literal text that is said, in code and in templates."""
     found = {text for _, _, argument in calls(root, {*SPEAKERS, "_words"}) if (text := template(argument)) is not None}
-    for path in (root / "pipeline" / "publish" / "templates").iterdir():
+    for path in (root / "pipeline" / "publish" / "report" / "templates").iterdir():
         found |= {text for _, text in re.findall(r"""\bt\((["'])(.+?)\1[,)]""", path.read_text(encoding="utf-8"))}
     # `told = "..."` where a line would be too long for the call itself
     for _, node in nodes(root):
@@ -122,7 +122,7 @@ def test_a_chinese_sentence_has_the_holes_of_its_english_one():
 def test_no_catalogue_has_a_sentence_that_nothing_says(root):
     spoken = said(root) | named()
     everything = "\n".join(sources(root).values()) + "\n".join(
-        path.read_text(encoding="utf-8") for path in (root / "pipeline" / "publish" / "templates").iterdir()
+        path.read_text(encoding="utf-8") for path in (root / "pipeline" / "publish" / "report" / "templates").iterdir()
     )
     constants = {
         node.value
