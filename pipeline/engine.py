@@ -135,9 +135,9 @@ def run_all(
 ) -> list[Answer]:
     """Every task's answer, in the order of the tasks; the first failure is raised. `submitted` is filled for whoever looks on."""
     futures = submitted if submitted is not None else []
-    for task in tasks:
-        futures.append(pool.submit(work, task))
     try:
+        for task in tasks:  # a worker that was killed since the last tasks shows here
+            futures.append(pool.submit(work, task))
         return [future.result() for future in futures]
     except BrokenProcessPool:
         raise NotWritten(

@@ -34,7 +34,13 @@ def report(week: str | None, data: Path, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--from", "workbook", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A shortlist.xlsx, filled in.")
+@click.option(
+    "--from",
+    "workbook",
+    type=click.Path(path_type=Path, dir_okay=False, readable=False),
+    required=True,
+    help="A shortlist.xlsx, filled in.",
+)
 @click.option("--on", help="The day to date new decisions by (default: the day the workbook was judged as of).")
 @DATA
 @LANG
@@ -63,7 +69,7 @@ def decide(workbook: Path, on: str | None, data: Path, as_json: bool) -> None:
 @WEEK
 @DATA
 @click.option("--top", type=click.IntRange(min=1), help="How many (default: 40 in the terminal, else all).")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write a file: .csv, .xlsx or .json.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False, readable=False), help="Write a file: .csv, .xlsx or .json.")
 @click.option("--csv", "as_csv", is_flag=True, help="CSV on stdout.")
 @LANG
 @JSON

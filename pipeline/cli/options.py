@@ -10,10 +10,12 @@ from pipeline.cli.output import ask_language
 
 _ROOT = Path(__file__).resolve().parents[2]
 DATA = click.option(
-    "--data", type=click.Path(path_type=Path, file_okay=True), default=_ROOT / "data", show_default="data/",
+    "--data", type=click.Path(path_type=Path, file_okay=True, readable=False), default=_ROOT / "data", show_default="data/",
     help="Data folder: dumps/ in, shortlists/ and runs/ out.",
 )  # fmt: skip
-PLAN = click.option("--plan", type=click.Path(path_type=Path, dir_okay=False), help="Your own plan; holds only the keys that differ.")
+PLAN = click.option(
+    "--plan", type=click.Path(path_type=Path, dir_okay=False, readable=False), help="Your own plan; holds only the keys that differ."
+)
 WEEK = click.option("--week", help="ISO week such as 2026-W47, or a day of it.")
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 LANG = click.option(

@@ -89,6 +89,15 @@ def _coloured(line: str) -> str:
 
 
 def answer_json(value: object) -> None:
-    """Print a value as JSON, in ASCII where standard output is not UTF-8; what JSON does not know is told as text."""
+    """Print a value as JSON, in ASCII where standard output is not UTF-8; values that JSON does not know are written as text.
+
+    Characters that a terminal might obey (controls, direction marks, line separators) are escaped, so that the text reads back the same.
+    """
     ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    click.echo(json.dumps(value, ensure_ascii=ascii_only, indent=1, default=str))
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=1, default=str)
+    click.echo("".join(c if c.isprintable() or c == "\n" else _escaped(c) for c in text))
+
+
+def _escaped(character: str) -> str:
+    """A character as JSON writes it in ASCII: one `\\uXXXX`, or two for a character outside the basic plane."""
+    return json.dumps(character)[1:-1] if ord(character) != 0x7F else "\\u007f"

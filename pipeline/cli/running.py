@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("dump", required=False, type=click.Path(path_type=Path))
+@click.argument("dump", required=False, type=click.Path(path_type=Path, readable=False))
 @WEEK
 @DATA
 @PLAN
@@ -76,8 +76,10 @@ def _answer_run(outcome: Outcome, quiet: bool, as_json: bool, dry_run: bool) -> 
     if as_json:
         shown = str(result.folder) if result.folder else None
         weeks = {"rebuilt": outcome.rebuilt, "stale": dict(outcome.stale), "pruned": outcome.pruned}
-        answer_json({**result.manifest, "folder": shown, "is_new": result.is_new, **weeks})
+        answer_json({**result.manifest, "folder": shown, "is_new": result.is_new, "notices": result.lines, **weeks})
         return
+    for line in result.lines:
+        answer(words()("warning: {text}", text=words().found(line)), "stderr")
     steps = next_steps(result.manifest, result.is_new, dry_run, words())
     if not quiet:
         told = stale_lines(outcome.rebuilt, outcome.stale, outcome.pruned, words())

@@ -16,7 +16,7 @@ def config() -> None:
 
 
 @config.command("check")
-@click.argument("plan", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("plan", required=False, type=click.Path(path_type=Path, dir_okay=False, readable=False))
 @LANG
 def config_check(plan: Path | None) -> None:
     """Test a plan, the fee schedules, the category tables and the sources; exit 10 and one line if something is wrong.
@@ -80,7 +80,7 @@ def init(data: Path) -> None:
 
 
 @click.command()
-@click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("target", metavar="DIR", type=click.Path(path_type=Path, readable=False))
 @click.option("--products", type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option("--weeks", type=click.IntRange(min=1), default=1, show_default=True, help="How many weekly dumps.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)

@@ -27,16 +27,24 @@ class Fitting:
 
 
 @click.command()
-@click.argument("dumps", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("dumps", nargs=-1, type=click.Path(path_type=Path, readable=False))
 @WEEK
 @DATA
 @PLAN
 @click.option("--dry-run", is_flag=True, help="Fit and tell, but keep nothing.")
 @click.option("--categories", is_flag=True, help="Fit the text model for listings without a known category instead.")
 @click.option(
-    "--labels", multiple=True, type=click.Path(path_type=Path, dir_okay=False), help="CSV: title, department [category_path source]."
+    "--labels",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, readable=False),
+    help="CSV: title, department [category_path source].",
 )
-@click.option("--taxonomy", multiple=True, type=click.Path(path_type=Path, dir_okay=False), help="Google's or Shopify's taxonomy with ids.")
+@click.option(
+    "--taxonomy",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, readable=False),
+    help="Google's or Shopify's taxonomy with ids.",
+)
 @LANG
 @JSON
 def train(as_json: bool, **asked: Any) -> None:

@@ -12,7 +12,7 @@ from pipeline.cli.output import answer, answer_json, follow, words
 
 
 @click.command()
-@click.argument("dump", type=click.Path(path_type=Path))
+@click.argument("dump", type=click.Path(path_type=Path, readable=False))
 @PLAN
 @LANG
 @JSON

@@ -70,4 +70,5 @@ def gather_facts(reads: Sequence[ReadAnswer], inputs: Inputs, work: Path, bucket
 def _codes(spills: Sequence[tuple[str, Path]]) -> pd.DataFrame:
     wanted = ["gtin", "product_id", "marketplace"]
     parts = [read_parquet(path, wanted, [("gtin", "!=", "")]) for name, path in spills if name == "candidates"]
-    return product_codes(to_frame(pa.concat_tables(parts)))
+    # A dump of orders and offers has no spill of candidates, nor has one in which every candidate was set aside.
+    return product_codes(to_frame(pa.concat_tables(parts) if parts else schema(DUMP_TABLES["candidates"]).empty_table().select(wanted)))

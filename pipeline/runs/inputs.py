@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import platform
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -21,7 +22,7 @@ from pipeline.ingest.containers.sidecars import DONE, check_sum
 from pipeline.store.data_folder import DataFolder
 from pipeline.store.files import file_digest
 from pipeline.store.kept_weeks import Known
-from pipeline.tables.calendar import checked_week, week_of
+from pipeline.tables.calendar import checked_week, intended_week, week_of
 
 # The seller's own decisions, in the data folder; named apart from a file of that name in a dump.
 SELLER_FILE = "decisions.csv (data folder)"
@@ -70,7 +71,11 @@ def find_dump(data: DataFolder, dump: Path | None, week: str | None, sample_if_e
     """
     asked = checked_week(week) if week is not None else None
     if dump is not None:
-        if not dump.exists():
+        try:
+            is_there = dump.exists()
+        except OSError as error:
+            raise unreadable(str(dump), error) from None
+        if not is_there:
             raise DumpError(f"{dump}: not there; name a folder or a file that holds the dump")
         folder = dump.resolve() if dump.is_dir() else dump.resolve().parent
         named = week_of(folder.name)
@@ -78,6 +83,8 @@ def find_dump(data: DataFolder, dump: Path | None, week: str | None, sample_if_e
             raise UsageError(f"{folder.name!r} names no week; add --week, for example --week 2026-W47")
         return dump, asked or named or "", False
     found = complete_dumps(data.dumps)
+    if asked is None:
+        _refuse_misnamed_newest(data.dumps, found)
     if asked is not None:
         if asked not in found:
             if sample_if_empty and _is_empty(data) and (SAMPLE / asked).is_dir():
@@ -118,14 +125,42 @@ def complete_dumps(folder: Path) -> dict[str, Path]:
     return found
 
 
+def misnamed_dumps(folder: Path) -> dict[str, str | None]:
+    """Folders in `dumps/` that no run reads, because their name is no week: name -> the week that it plainly means, if any."""
+    if not folder.is_dir():
+        return {}
+    others = [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".") and week_of(path.name) is None]
+    return {name: intended_week(name) for name in sorted(others)}
+
+
+def misnamed_warnings(folder: Path) -> list[str]:
+    """A line for each folder in `dumps/` that is no week."""
+    lines = []
+    for name, week in misnamed_dumps(folder).items():
+        if week is None:
+            lines.append(f"{folder / name}: not read, its name is no week; name it like 2026-W47, or move it out of {folder.name}/")
+        else:
+            lines.append(f"{folder / name}: not read, its name is no week; rename it to {week}, or move it out of {folder.name}/")
+    return lines
+
+
+def _refuse_misnamed_newest(folder: Path, found: Mapping[str, Path]) -> None:
+    """To pass over the newest upload because of its name would be to report success week after week."""
+    intended = {week: name for name, week in misnamed_dumps(folder).items() if week is not None}
+    newest = max(intended, default="")
+    if newest > max(found, default=""):
+        raise NothingToDo(
+            f"{folder / intended[newest]}: looks like the dump of {newest}, newer than every dump that can be read; rename it to {newest}"
+        )
+
+
 def _refuse_unmarked(found: Mapping[str, Path], week: str) -> None:
     """A sender who marked the dump before this one as whole has not finished this one until it is marked, too."""
     before = max((earlier for earlier in found if earlier < week), default=None)
     if before is not None and (found[before] / DONE).exists() and not (found[week] / DONE).exists():
         there = found[week]
-        raise NothingToDo(
-            f"{there} holds no {DONE} yet, as {before} does; wait for the upload to finish, or name the folder: shortlist run {there}"
-        )
+        cure = f"shortlist run {shlex.quote(str(there))}"
+        raise NothingToDo(f"{there} holds no {DONE} yet, as {before} does; wait for the upload to finish, or name the folder: {cure}")
 
 
 def _is_empty(data: DataFolder) -> bool:

@@ -76,7 +76,8 @@ class _Lines:
         with contextlib.suppress(FileNotFoundError):
             if self._path.stat().st_size > ROTATE_BYTES:
                 self._path.replace(self._path.with_name(self._path.name + ".1"))
-        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        # Without O_NONBLOCK, opening a FIFO that nobody reads would wait for ever.
+        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
         try:
             os.write(handle, line)
         finally:

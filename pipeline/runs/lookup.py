@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from pipeline.store.disk import replace_file
 from pipeline.store.files import content_or_none
 from pipeline.store.model_files import load_models
 from pipeline.store.parquet import read_parquet
+from pipeline.store.verification import record_rewritten
 from pipeline.tables.calendar import checked_week
 
 
@@ -122,14 +124,13 @@ def rewrite_report(data: Path, week: str | None, lang: str | None) -> tuple[str,
         _plan_of(week, manifest)
         previous = held.run(manifest.get("previous_week"), manifest.get("previous_run"))
         run = RunFolder(folder, previous, manifest, lang or manifest["options"].get("lang", "en"))
-        paths, is_changed = [], False
-        for name, content in documents(run):
-            path = folder / name
-            if content_or_none(path) != content:
-                replace_file(path, content)
-                is_changed = True
-            paths.append(held.root / "shortlists" / week / name)
-    return week, paths, is_changed
+        made = list(documents(run))
+        changed = [(name, content) for name, content in made if content_or_none(folder / name) != content]
+        if changed:
+            record_rewritten(folder, {name: hashlib.sha256(content).hexdigest() for name, content in changed})
+        for name, content in changed:
+            replace_file(folder / name, content)
+    return week, [held.root / "shortlists" / week / name for name, _ in made], bool(changed)
 
 
 def spoken(data: Path, week: str | None) -> str | None:

@@ -99,8 +99,17 @@ def manifest_of(inputs: Inputs, plan: Plan, made: Made) -> dict[str, Any]:
             for market, schedule in _fee_schedules(as_of)
         ],
         "versions": versions(),
-        "outputs": {path.name: file_digest(path)[1] for path in sorted(made.out.iterdir())},
+        **_outputs(made.out),
     }  # fmt: skip
+
+
+def _outputs(out: Path) -> dict[str, dict[str, Any]]:
+    """Size and SHA-256 of every file written so far."""
+    found = {path.name: file_digest(path) for path in sorted(out.iterdir())}
+    return {
+        "outputs": {name: digest for name, (_, digest) in found.items()},
+        "output_bytes": {name: size for name, (size, _) in found.items()},
+    }
 
 
 def _keys_of(run: Path | None) -> set[tuple[str, str]]:

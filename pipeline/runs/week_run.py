@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +27,18 @@ from pipeline.runs.accounting import ledger, write_set_aside, write_unmatched
 from pipeline.runs.clock import Clock
 from pipeline.runs.cross_bucket import Gathered, gather_facts
 from pipeline.runs.decide_task import DecideAnswer, DecideTask, decide_task
-from pipeline.runs.inputs import Inputs, find_dump, gather, run_id
+from pipeline.runs.inputs import Inputs, find_dump, gather, misnamed_warnings, run_id
 from pipeline.runs.log import SILENT, Log
 from pipeline.runs.manifest import Made, compare, earlier_shapes, file_metadata, manifest_of, watch_returns
 from pipeline.runs.plan_check import check_plan
 from pipeline.runs.read_task import ReadAnswer, ReadTask, read_context, read_task
 from pipeline.runs.retention import Told, keep_week
 from pipeline.stages.fitted_models import NO_MODELS, FittedModels
-from pipeline.store.data_folder import DataFolder
+from pipeline.store.data_folder import DataFolder, read_manifest
 from pipeline.store.files import file_digest, keep_bytes, make_folder, scratch_folder
 from pipeline.store.model_files import load_models
 from pipeline.store.parquet import read_parquet
+from pipeline.store.verification import Checked, damaged_outputs
 from pipeline.tables.calendar import day_number, sunday_of
 
 _BUCKET_BYTES = 16 << 20  # of dump per bucket: a bucket's tables and results take about ten times as much
@@ -67,7 +68,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run came to."""
+    """What a run came to; `lines` are warnings about the data folder, which are no part of the list."""
 
     manifest: dict[str, Any]
     folder: Path | None
@@ -103,9 +104,13 @@ def run_locked(options: Options, say: Say = lambda line: None, log: Log = SILENT
         if data.earlier_history is not None:
             say(f"{data.earlier_history}: prices of an earlier version, not read; run the old weeks again to keep them, then remove it")
             log.trouble("earlier_history", path=str(data.earlier_history))
+    misnamed = misnamed_warnings(data.dumps)
+    for line in misnamed:
+        log.trouble("misnamed_dump", problem=line)
     with scratch_folder() if options.dry_run else data.work_folder() as work:
         inputs = gather(data, dump, week, is_sample, plan.guards.weeks)
-        return _run(_order(options, plan, data, inputs, work), Telling(say, log))
+        result = _run(_order(options, plan, data, inputs, work), Telling(say, log))
+        return replace(result, lines=[*misnamed, *result.lines])
 
 
 @dataclass(frozen=True)
@@ -156,9 +161,17 @@ def _run(order: _Order, telling: Telling) -> Result:
     clock = Clock(telling.log)
     telling.log.bind(run_id=own_id)
     current = data.current(week)
+    notices: list[str] = []
     if current is not None and current.name == own_id:
-        telling.log.event("up_to_date")
-        return Result(data.manifest(week) or {}, current, is_new=False)
+        manifest, checked = read_manifest(current), Checked(data.root)
+        damaged = damaged_outputs(current, manifest, checked)
+        if not damaged:
+            if not order.options.dry_run:
+                checked.save()
+            telling.log.event("up_to_date")
+            return Result(manifest, current, is_new=False)
+        notices.append(f"{current}: {', '.join(damaged)}: missing or damaged; the list was made again from its inputs")
+        telling.log.trouble("damaged", outputs=damaged)
 
     workers = order.options.workers
     if workers is None:
@@ -169,18 +182,18 @@ def _run(order: _Order, telling: Telling) -> Result:
     entries, manifest = _write_tables(order, answers, out, clock)
     for name, content in documents(RunFolder(out, order.before, manifest, order.asked["lang"])):
         keep_bytes(out / name, content)
-        manifest["outputs"][name] = file_digest(out / name)[1]
+        manifest["output_bytes"][name], manifest["outputs"][name] = file_digest(out / name)
     clock.lap("report")
     manifest["timings"] = clock.timings(workers)
     keep_bytes(out / "run.json", manifest_bytes(manifest))
     if order.options.dry_run:
-        return Result(manifest, None, is_new=True)
+        return Result(manifest, None, is_new=True, lines=notices)
     if not order.inputs.is_sample:
         keep_week(data.kept, week, Told(answers.reads, answers.decided, entries, out), order.work)
     folder = data.commit_run(week, own_id, out)
     clock.lap("commit")
     telling.log.event("written", verdicts=manifest["verdicts"], doubts=[doubt["guard"] for doubt in manifest["doubts"]])
-    return Result(manifest, folder, is_new=True)
+    return Result(manifest, folder, is_new=True, lines=notices)
 
 
 @dataclass(frozen=True)

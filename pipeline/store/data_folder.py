@@ -18,10 +18,14 @@ from typing import Any
 
 from pipeline.errors import NotWritten
 from pipeline.store import lock
-from pipeline.store.disk import TEMPORARY, kept, move_folder, remove, sync_folder, sync_tree, written
+from pipeline.store.disk import TEMPORARY, kept, make_folders, move_folder, remove, sync_folder, sync_tree, written
 from pipeline.store.files import write_files
 from pipeline.store.kept_weeks import KeptWeeks
 from pipeline.store.parquet import CURE
+from pipeline.store.verification import Checked, damaged_outputs
+
+# What the program reads of an earlier run's manifest without asking whether it is there.
+_MANIFEST_KEYS = {"week": str, "run_id": str, "sample": bool, "verdicts": dict, "options": dict, "outputs": dict, "new": int, "gone": int}
 
 
 @dataclass(frozen=True)
@@ -123,16 +127,26 @@ class DataFolder:
         runs, pointers = self.root / "runs" / week, self.root / "shortlists"
         final = runs / run_id
         with written(final):
-            runs.mkdir(parents=True, exist_ok=True)
-            pointers.mkdir(parents=True, exist_ok=True)
+            make_folders(runs)
+            make_folders(pointers)
             sync_tree(filled)
-            if final.exists():  # this very run stood here before and another was made current since
+            if final.exists() and not self._is_damaged(final):  # this very run stood here before and another was made current since
                 shutil.rmtree(filled)
             else:
+                if final.exists():
+                    final.rename(runs / f"{TEMPORARY}{run_id}")
                 move_folder(filled, final)
                 sync_folder(runs)
+                shutil.rmtree(runs / f"{TEMPORARY}{run_id}", ignore_errors=True)
         self.point(week, run_id)
         return final
+
+    def _is_damaged(self, run: Path) -> bool:
+        """Whether an output of a run is missing or not what the run recorded."""
+        try:
+            return bool(damaged_outputs(run, read_manifest(run), Checked(self.root)))
+        except NotWritten:
+            return True
 
     def commit_model(self, kind: str, name: str, files: Mapping[str, bytes]) -> Path:
         """Keep a fitted model in a folder of its own that never changes, and point to it last; the same model is kept once."""
@@ -182,6 +196,9 @@ class DataFolder:
             run.rename(gone)
             shutil.rmtree(gone)
             sync_folder(run.parent)
+            if not any(run.parent.iterdir()):
+                run.parent.rmdir()
+                sync_folder(run.parent.parent)
 
     def manifest(self, week: str) -> dict[str, Any] | None:
         """`run.json` of the week's list in force, or none."""
@@ -192,5 +209,8 @@ class DataFolder:
 def read_manifest(run: Path) -> dict[str, Any]:
     """`run.json` of a run's folder; raises `NotWritten` where it is damaged or closed to us."""
     with kept(run / "run.json", CURE):
-        told: dict[str, Any] = json.loads((run / "run.json").read_text(encoding="utf-8"))
-        return told
+        held = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        wrong = [key for key, kind in _MANIFEST_KEYS.items() if not isinstance(held, dict) or not isinstance(held.get(key), kind)]
+        if wrong:
+            raise ValueError(wrong[0])  # `kept` says it as damage
+        return dict(held)

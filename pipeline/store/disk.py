@@ -76,6 +76,17 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def make_folders(folder: Path) -> None:
+    """Make a folder and those above it; every new name is forced to the disk, so that a power cut cannot take a parent away."""
+    new = []
+    while not folder.is_dir():
+        new.append(folder)
+        folder = folder.parent
+    for path in reversed(new):
+        path.mkdir(exist_ok=True)
+        sync_folder(path.parent)
+
+
 def sync_tree(folder: Path) -> None:
     """Force all files below a folder, and its names, to the disk."""
     for path, _, names in os.walk(folder):
@@ -103,7 +114,7 @@ def replace_file(path: Path, content: bytes) -> None:
 def place_folder(filled: Path, final: Path) -> None:
     """Give a filled folder its name for good; what bore that name without anybody pointing to it gives way."""
     with written(final):
-        final.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(final.parent)
         sync_tree(filled)
         if final.exists():
             shutil.rmtree(final)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.store.disk import TEMPORARY, sync_folder, sync_tree, written
+from pipeline.store.disk import TEMPORARY, make_folders, sync_folder, sync_tree, written
 
 
 def write_files(target: Path, files: Iterable[tuple[str, Iterable[bytes]]]) -> None:
@@ -26,7 +26,7 @@ def write_files(target: Path, files: Iterable[tuple[str, Iterable[bytes]]]) -> N
     with written(target):
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise UsageError(f"{target} exists and is not empty; name a new folder")
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folders(target.parent)
         temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=target.parent))
         try:
             for name, chunks in files:

@@ -22,7 +22,8 @@ from pipeline.publish.text.formatting import padded
 from pipeline.runs.inputs import complete_dumps, manifests_in_force
 from pipeline.runs.plan_check import check_plan
 from pipeline.store import lock
-from pipeline.store.data_folder import DataFolder
+from pipeline.store.data_folder import DataFolder, read_manifest
+from pipeline.store.verification import Checked, damaged_outputs
 from pipeline.tables.calendar import sunday_of
 from pipeline.unattended.machine import user_here, zone_here
 from pipeline.unattended.notify import load_settings
@@ -49,7 +50,7 @@ def examine(data: Path, plan: Path | None, say: Words = ENGLISH) -> list[Finding
     looks: Sequence[Callable[[], Iterator[Finding]]] = (
         lambda: _python(say), lambda: _packages(say), lambda: _plan(plan, say), lambda: _rights(data, say),
         lambda: _dump(data, say), lambda: _space(data, say), lambda: _lock(data, say), lambda: _last_run(data, say),
-        lambda: _place(say), lambda: _schedule(data, say), lambda: _notifier(data, say),
+        lambda: _kept_runs(data, say), lambda: _place(say), lambda: _schedule(data, say), lambda: _notifier(data, say),
     )  # fmt: skip
     findings: list[Finding] = []
     for look in looks:
@@ -196,6 +197,20 @@ def _last_run(data: Path, say: Words) -> Iterator[Finding]:
         yield Finding("last run", HINT, say(told, last=last, n=doubts))
     else:
         yield Finding("last run", OK, last)
+
+
+def _kept_runs(data: Path, say: Words) -> Iterator[Finding]:
+    """Every kept run against the sizes and digests that it recorded; each file is hashed again."""
+    held = DataFolder(data)
+    runs, damaged = held.runs(), []
+    for _, run in runs:
+        names = damaged_outputs(run, read_manifest(run), Checked.nothing())
+        damaged += [f"{run / name}" for name in names]
+    if damaged:
+        told = "{files}: missing or damaged; run the week again to make it anew"
+        yield Finding("kept runs", BAD, say(told, files=say.listed(damaged)), NotWritten.exit_code)
+    elif runs:
+        yield Finding("kept runs", OK, say("{n} verified", n=len(runs)))
 
 
 def _place(say: Words) -> Iterator[Finding]:

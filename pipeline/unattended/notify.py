@@ -206,9 +206,10 @@ class _NotSentError(Exception):
 def _message(order: Mapping[str, Any]) -> None:
     import apprise
 
+    # Titles come from strangers. Declared as text, the body is escaped by apprise for targets that show HTML or Markdown.
     sender = apprise.Apprise()
     known = [sender.add(address) for address in order["urls"]]
-    if not sender.notify(title=str(order["title"]), body=str(order["body"])) or not all(known):
+    if not sender.notify(title=str(order["title"]), body=str(order["body"]), body_format=apprise.NotifyFormat.TEXT) or not all(known):
         raise _NotSentError
 
 

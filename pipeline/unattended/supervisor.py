@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import re
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,14 @@ from pipeline.unattended.notify import Message, Notifier, Settings, load_setting
 if TYPE_CHECKING:
     from pipeline.unattended.history import Outcome
 
-# A disk or a terminal that takes no more, wherever in the program that came up.
-DISK_ERRORS = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT, errno.EROFS})
-
+_MORE_FILES = "raise the limit of open files (`ulimit -n`), then run again"
+_CURES = {
+    errno.EMFILE: _MORE_FILES,
+    errno.ENFILE: _MORE_FILES,
+    errno.ENOMEM: "run again with --workers 1 or on a machine with more memory",
+    errno.ESTALE: "mount the network folder again, then run again",
+    errno.ETIMEDOUT: "see that the network folder answers, then run again",
+}
 
 # Arrow and Python have no exception of their own for it.
 _NO_THREADS = re.compile("Failed to launch worker thread|can't start new thread")
@@ -73,7 +79,7 @@ def attended_run(asked: Mapping[str, Any], wishes: Wishes, voices: Voices) -> No
             raise
         except BaseException as error:
             code, told = end_of(error)
-            log.trouble("failed", exit_code=code, kind=type(error).__name__)
+            log.trouble("failed", exit_code=code, kind=type(error).__name__, **(_bug_report(error) if code == EXIT_BUG else {}))
             held.close()
             if not isinstance(error, Locked):  # that other run will tell of itself
                 message = Message(f"shortlist: failed with exit code {code}", f"{told}\nThe last list stands.", frozenset({"failure"}))
@@ -121,7 +127,15 @@ def _tell_done(notifier: Notifier, outcome: Outcome, data: Path) -> None:
     last = DataFolder(data).current(week) if week else None
     is_new = outcome.result.is_new
     body = body_of(manifest, folder, last, is_new) if notifier.has_addresses else ""
+    body = "\n".join([*(f"warning: {line}" for line in outcome.result.lines), body])
     notifier.finish(is_success=True, message=Message(title_of(manifest), body, occasions_of(manifest, is_new)))
+
+
+def _bug_report(error: BaseException) -> dict[str, Any]:
+    """What a developer needs: the traceback and the versions. A traceback holds code and messages, no row of a dump."""
+    from pipeline.runs.inputs import versions
+
+    return {"traceback": "".join(traceback.format_exception(error)), "versions": dict(versions())}
 
 
 def end_of(error: BaseException) -> tuple[int, str]:
@@ -133,9 +147,9 @@ def end_of(error: BaseException) -> tuple[int, str]:
     if isinstance(error, MemoryError) or _NO_THREADS.search(str(error)):
         cure = "run again with --workers 1 or on a machine with more memory"
         return NotWritten.exit_code, str(NotWritten(f"memory or threads ran out ({type(error).__name__}); {cure} (the last list stands)"))
-    # Arrow's own input and output errors carry no number, only a sentence.
-    if isinstance(error, OSError) and (error.errno in DISK_ERRORS or error.errno is None):
+    # An error of the operating system is the machine's fault wherever it came up. Arrow's own carry no number, only a sentence.
+    if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
-        cure = "make room or mend the disk, then run again (the last list stands)"
-        return NotWritten.exit_code, str(NotWritten(f"{place}{error.strerror or error}; {cure}"))
-    return EXIT_BUG, f"a bug: {type(error).__name__}; run again by hand and report the traceback"
+        cure = _CURES.get(error.errno or 0, "make room or mend the disk, then run again")
+        return NotWritten.exit_code, str(NotWritten(f"{place}{error.strerror or error}; {cure} (the last list stands)"))
+    return EXIT_BUG, f"a bug: {type(error).__name__}; the log holds the traceback, please report it with the versions that stand there"

@@ -229,7 +229,21 @@ def test_doctor_says_what_to_do_and_leaves_with_the_code_of_a_run(market, tmp_pa
     monkeypatch.setattr("shutil.disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))
     findings = examine(data, None)
     assert {finding.what: finding.exit_code for finding in findings if finding.exit_code} == {"space": 14}
-    wanted = {"python", "packages", "plan", "rights", "dump", "space", "lock", "last run", "locale", "time zone", "schedule", "notifier"}
+    wanted = {
+        "python",
+        "packages",
+        "plan",
+        "rights",
+        "dump",
+        "space",
+        "lock",
+        "last run",
+        "kept runs",
+        "locale",
+        "time zone",
+        "schedule",
+        "notifier",
+    }
     assert {finding.what for finding in findings} == wanted
     for finding, line in zip(findings, doctor_lines(findings), strict=True):
         assert line.startswith(finding.state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,6 +74,7 @@ def _environment() -> tuple[jinja2.Environment, str]:
         "share": share,
         "count": whole_number,
         "title": readable,
+        "shell": shlex.quote,  # a product id comes from strangers, and a shown command is there to be copied
         "sortable": lambda value: f"{value:.8g}" if isinstance(value, float) else value,
     }
     return environment, files["script.js"]
