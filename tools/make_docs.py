@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.config import files, plan
+from pipeline.config import files, locations, plan
 from pipeline.ingest.sources.schema import ColumnRule, Source, load_sources, target
 from pipeline.stages.rules import limits, outcomes
 from pipeline.tables import published, schemas
@@ -113,7 +113,7 @@ def plan_sections() -> list[tuple[str, str, list[tuple[str, str, str]]]]:
     sections: list[tuple[str, str, list[tuple[str, str, str]]]] = []
     told: list[str] = []
     in_example = False
-    for line in files.DEFAULT_PLAN.read_text(encoding="utf-8").splitlines():
+    for line in locations.DEFAULT_PLAN.read_text(encoding="utf-8").splitlines():
         if not line.strip():
             told, in_example = [], False
         elif head := _SECTION.match(line):
@@ -175,7 +175,7 @@ _KINDS = {
 
 
 def _sources() -> dict[str, Source]:
-    return {source.name: source for source in load_sources(files.CONFIGS / "sources")}
+    return {source.name: source for source in load_sources(locations.CONFIGS / "sources")}
 
 
 def _cell(rule: ColumnRule) -> str:
@@ -258,7 +258,9 @@ def made_sources() -> str:
 
 
 def _marketplaces() -> dict[str, dict]:
-    return {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted((files.CONFIGS / "marketplaces").glob("*.toml"))}
+    return {
+        path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted((locations.CONFIGS / "marketplaces").glob("*.toml"))
+    }
 
 
 def _fee_lines(code: str) -> str:
@@ -302,7 +304,7 @@ def made_imports() -> str:
 
 
 def _cards() -> list[dict]:
-    found = [tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted((files.CONFIGS / "fulfilment").glob("*.toml"))]
+    found = [tomllib.loads(path.read_text(encoding="utf-8")) for path in sorted((locations.CONFIGS / "fulfilment").glob("*.toml"))]
     return [card | {"code": content["code"]} for content in found for card in content["card"]]
 
 

@@ -11,13 +11,25 @@ from types import FrameType
 import click
 
 # Everything but the options is imported inside the commands: `--help` must answer at once, and pandas alone takes a second.
+from pipeline import __version__
 from pipeline.cli import files, operations, running, setup, training, viewing
 from pipeline.cli.output import answer, words
 from pipeline.errors import EXIT_BUG, Refusal, Stopped
 
 
+def _tell_version(context: click.Context, parameter: click.Parameter, is_asked: bool) -> None:
+    """The version and, since fees age, the first day of each marketplace's newest fee schedule."""
+    if not is_asked or context.resilient_parsing:
+        return
+    from pipeline.config.files import newest_schedules
+
+    answer(f"shortlist, version {__version__}")
+    answer("fee schedules from " + "; ".join(f"{day} ({', '.join(codes)})" for day, codes in newest_schedules().items()))
+    context.exit()
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(package_name="shortlist", prog_name="shortlist")
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_tell_version, help="Version and fee schedules.")
 def shortlist() -> None:
     """Choose products to sell on Amazon without stock: a week's CSV dump in, a ranked and explained shortlist out.
 

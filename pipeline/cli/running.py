@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,7 @@ import click
 
 from pipeline.cli.options import DATA, JSON, LANG, PLAN, WEEK
 from pipeline.cli.output import answer, answer_json, asked_language, bar, follow, is_watched, words
+from pipeline.config.locations import OWN_PLAN, default_plan
 from pipeline.errors import Locked, Refusal
 
 if TYPE_CHECKING:
@@ -59,6 +62,7 @@ def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | 
         speak_as_planned()
         _answer_run(outcome, quiet, as_json, asked["dry_run"])
 
+    _name_plan(asked["data"], asked["plan"], say, warn)
     try:
         has_bar = is_watched() and not quiet and not as_json
         asked |= {"lang": asked_language(), "watch": bar if has_bar else None}
@@ -67,6 +71,15 @@ def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | 
         if not isinstance(refusal, Locked):
             speak_as_planned()
         raise
+
+
+def _name_plan(data: Path, plan: Path | None, say: Callable[[str], None], warn: Callable[[str], None]) -> None:
+    """A plan that was found and not named is told of, and so is one that may be meant and is not used."""
+    beside = data / OWN_PLAN
+    if plan is None and beside.is_file():
+        warn(f"{beside} is not used; to use it, add --plan {shlex.quote(str(beside))}")
+    elif plan is not None and plan == default_plan():
+        say(f"plan: {plan} of this folder")
 
 
 def _answer_run(outcome: Outcome, quiet: bool, as_json: bool, dry_run: bool) -> None:

@@ -8,6 +8,7 @@ import click
 
 from pipeline.cli.options import DATA, JSON, LANG, PLAN
 from pipeline.cli.output import answer, answer_json, words
+from pipeline.config.locations import default_data, default_plan
 
 
 @click.group()
@@ -16,7 +17,7 @@ def config() -> None:
 
 
 @config.command("check")
-@click.argument("plan", required=False, type=click.Path(path_type=Path, dir_okay=False, readable=False))
+@click.argument("plan", required=False, type=click.Path(path_type=Path, dir_okay=False, readable=False), default=default_plan)
 @LANG
 def config_check(plan: Path | None) -> None:
     """Test a plan, the fee schedules, the category tables and the sources; exit 10 and one line if something is wrong.
@@ -69,14 +70,16 @@ def list_sources(as_json: bool) -> None:
 @DATA
 @LANG
 def init(data: Path) -> None:
-    """Make the data folder, with an empty file of each canonical table to fill in.
+    """Make the data folder, an empty file of each canonical table to fill in, and a plan with every common key to edit.
+
+    What is there already is left alone.
 
     \b
     Example: shortlist init --data ~/amazon
     """
-    from pipeline.runs.setup import make_data_folder
+    from pipeline.runs.setup import set_up
 
-    answer(make_data_folder(data, words()))
+    answer(set_up(data, data == default_data(), words()))
 
 
 @click.command()

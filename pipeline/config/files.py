@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import functools
 import hashlib
@@ -18,13 +19,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pipeline.config.locations import CLONE, CONFIGS, DEFAULT_PLAN, PACKAGE, TEMPLATES, logical_name
 from pipeline.config.plan import Plan, digest_of
 from pipeline.errors import PlanError
 
-ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = ROOT / "configs"
-TEMPLATES = ROOT / "pipeline" / "publish" / "report" / "templates"
-DEFAULT_PLAN = CONFIGS / "shortlist.toml"
 # `name==1.2 ; python_full_version < '3.12' \\`, as uv writes them.
 _LOCKED = re.compile(r"([A-Za-z0-9._-]+)==([^\s;]+)")
 _PYTHON_BOUND = re.compile(r"python_full_version (<|>=) '3\.(\d+)'")
@@ -55,19 +53,22 @@ class Configs:
 
 
 def code_digest() -> str:
-    """SHA-256 over the program's own files and `configs/`: what can change an answer beside the data and the libraries."""
+    """SHA-256 over the program's own files and `configs/`: what can change an answer beside the data and the libraries.
+
+    A clone and a package installed from it have the same digest.
+    """
     held = hashlib.sha256()
-    package = Path(__file__).resolve().parents[1]
     templates = (path for path in TEMPLATES.iterdir() if path.is_file())
-    for path in sorted([*package.rglob("*.py"), *templates, *CONFIGS.rglob("*.toml")], key=lambda p: p.as_posix()):
-        held.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    files = {logical_name(path): path for path in [*PACKAGE.rglob("*.py"), *templates, *CONFIGS.rglob("*.toml")]}
+    for name, path in sorted(files.items()):
+        held.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return held.hexdigest()
 
 
 def read_lock(name: str) -> dict[str, str]:
-    """Package -> version of `requirements/NAME.txt` for this Python, nothing where the file is not at hand (installed without it)."""
-    path = ROOT / "requirements" / f"{name}.txt"
-    if not path.is_file():
+    """Package -> version of `requirements/NAME.txt` for this Python; nothing in an installed package, which has no such file."""
+    path = None if CLONE is None else CLONE / "requirements" / f"{name}.txt"
+    if path is None or not path.is_file():
         return {}
     here = sys.version_info[:2]
     found = {}
@@ -84,6 +85,22 @@ def read_lock(name: str) -> dict[str, str]:
 def read_templates() -> dict[str, str]:
     """The report's templates, style and script by file name."""
     return {path.name: path.read_text(encoding="utf-8") for path in sorted(TEMPLATES.iterdir()) if path.is_file()}
+
+
+def read_starter_plan(language: str) -> str:
+    """The plan that `shortlist init` writes: the keys that sellers change first, each with its default and a comment."""
+    return (CONFIGS / "starter" / f"shortlist.{language}.toml").read_text(encoding="utf-8")
+
+
+def newest_schedules() -> dict[dt.date, list[str]]:
+    """First day of each marketplace's newest fee schedule -> marketplaces, newest first."""
+    found: dict[dt.date, list[str]] = {}
+    for path in sorted((CONFIGS / "marketplaces").glob("*.toml")):
+        table = read_toml(path)
+        days = [schedule["valid_from"] for schedule in table.get("schedule", ())]
+        if days:
+            found.setdefault(max(days), []).append(table["code"])
+    return dict(sorted(found.items(), reverse=True))
 
 
 @functools.lru_cache(maxsize=128)
@@ -214,10 +231,10 @@ def _overlaid(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _shown(path: Path) -> str:
-    try:
-        return path.resolve().relative_to(ROOT).as_posix()
-    except ValueError:
-        return path.name
+    full = path.resolve()
+    if full.is_relative_to(CONFIGS):
+        return logical_name(full)
+    return full.relative_to(CLONE).as_posix() if CLONE is not None and full.is_relative_to(CLONE) else path.name
 
 
 def plan_lines(plan: Plan) -> list[str]:

@@ -87,6 +87,8 @@ REFUSALS: dict[str, str] = {
     "{0} is no candidate of {1}; `shortlist rejects` tells what was set aside": "{0} 不是 {1} 的候选；`shortlist rejects` 会说明搁置了什么",
     "{0} is no day; write a day such as 2026-11-18": "{0} 不是日期；请写成 2026-11-18 的样子",
     "{0} is no week; write an ISO week such as 2026-W47 or a day such as 2026-11-18": "{0} 不是周；请写 ISO 周（如 2026-W47）或其中一天（如 2026-11-18）",
+    "{0} is not used; to use it, add --plan {1}": "没有使用 {0}；要使用它，请加 --plan {1}",
+    "plan: {0} of this folder": "计划：本文件夹的 {0}",
     "{0} names no week; add --week, for example --week 2026-W47": "{0} 看不出是哪一周；请加 --week，例如 --week 2026-W47",
     "{0}: another run holds the lock; wait until it ends": "{0}：另一次运行持有锁；请等它结束",
     "{0}: {1}; make room or give the right to write there, then run again (the last list stands)": "{0}：{1}；请腾出空间或给予写权限后再运行（上一份名单仍然有效）",

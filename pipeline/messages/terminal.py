@@ -104,4 +104,6 @@ TERMINAL: dict[str, str] = {
     "made {folder}: put each week's exports into a folder named by its week, for example {example}": "已建 {folder}：每周的导出放进以周命名的文件夹，例如 {example}",
     "made {folder}: one file per table with its headers; fill in what you have, leave out what you have not": "已建 {folder}：每种表一个带表头的文件；有的填，没有的不用管",
     "{folder} is set up already": "{folder} 已经建好",
+    "made {file}: your plan; every key in it has its default until you change it": "已建 {file}：您的计划；其中的键在您修改之前都用默认值",
+    "then run: {command}": "然后运行：{command}",
 }

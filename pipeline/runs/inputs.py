@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import __version__
-from pipeline.config.files import ROOT, code_digest
+from pipeline.config.files import code_digest
+from pipeline.config.locations import CLONE
 from pipeline.config.plan import Plan, digest_of
 from pipeline.errors import DumpError, NothingToDo, UsageError
 from pipeline.ingest.containers.dump_files import UNFINISHED, DumpFile, list_dump, unreadable
@@ -26,7 +27,8 @@ from pipeline.tables.calendar import checked_week, intended_week, week_of
 
 # The seller's own decisions, in the data folder; named apart from a file of that name in a dump.
 SELLER_FILE = "decisions.csv (data folder)"
-SAMPLE = ROOT / "data" / "sample" / "dumps"
+# Only `make shortlist` in a clone shows the sample; an installed package holds none.
+SAMPLE = None if CLONE is None else CLONE / "data" / "sample" / "dumps"
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "pydantic", "jinja2", "xlsxwriter")
 
 
@@ -87,8 +89,9 @@ def find_dump(data: DataFolder, dump: Path | None, week: str | None, sample_if_e
         _refuse_misnamed_newest(data.dumps, found)
     if asked is not None:
         if asked not in found:
-            if sample_if_empty and _is_empty(data) and (SAMPLE / asked).is_dir():
-                return SAMPLE / asked, asked, True
+            samples = _samples(data) if sample_if_empty else {}
+            if asked in samples:
+                return samples[asked], asked, True
             raise NothingToDo(f"{data.dumps} holds no complete dump of {asked}; put one there, or name a folder")
         _refuse_unmarked(found, asked)
         return found[asked], asked, False
@@ -96,10 +99,9 @@ def find_dump(data: DataFolder, dump: Path | None, week: str | None, sample_if_e
         newest = max(found)
         _refuse_unmarked(found, newest)
         return found[newest], newest, False
-    if sample_if_empty and _is_empty(data):
-        samples = complete_dumps(SAMPLE)
-        if samples:
-            return samples[max(samples)], max(samples), True
+    samples = _samples(data) if sample_if_empty else {}
+    if samples:
+        return samples[max(samples)], max(samples), True
     raise NothingToDo(
         f"no complete dump in {data.dumps}; put one there in a folder named by its week, for example {data.dumps / '2026-W47'}"
     )
@@ -163,9 +165,10 @@ def _refuse_unmarked(found: Mapping[str, Path], week: str) -> None:
         raise NothingToDo(f"{there} holds no {DONE} yet, as {before} does; wait for the upload to finish, or name the folder: {cure}")
 
 
-def _is_empty(data: DataFolder) -> bool:
-    """Neither a dump nor a list of a real week: the sample may be shown."""
-    return not complete_dumps(data.dumps) and all(_is_sample(data, week) for week in data.weeks())
+def _samples(data: DataFolder) -> dict[str, Path]:
+    """The sample's dumps by week; none where the data folder holds a dump or a list of a real week."""
+    is_empty = not complete_dumps(data.dumps) and all(_is_sample(data, week) for week in data.weeks())
+    return complete_dumps(SAMPLE) if SAMPLE is not None and is_empty else {}
 
 
 def _is_sample(data: DataFolder, week: str) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from pipeline.config.files import CONFIGS, load_configs
+from pipeline.config.files import load_configs
+from pipeline.config.locations import CONFIGS
 from pipeline.config.plan import Plan
 from pipeline.errors import PlanError
 from pipeline.ingest.sources.schema import load_sources

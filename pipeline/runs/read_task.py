@@ -10,7 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline import engine
-from pipeline.config.files import CONFIGS, load_configs
+from pipeline.config.files import load_configs
+from pipeline.config.locations import CONFIGS
 from pipeline.config.plan import Plan, SourceFacts
 from pipeline.ingest.containers.dump_files import unreadable
 from pipeline.ingest.dump import DumpFile, FileReport, ReadContext, read_file

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.files import CONFIGS, load_configs, load_plan
+from pipeline.config.files import load_configs, load_plan, read_starter_plan
+from pipeline.config.locations import CLONE, CONFIGS, OWN_PLAN
 from pipeline.costs.customs import parse_imports
 from pipeline.costs.fees import parse_schedules
 from pipeline.costs.fulfilment import parse_cards
@@ -15,6 +17,7 @@ from pipeline.messages import ENGLISH, Words
 from pipeline.runs.plan_check import check_plan
 from pipeline.stages.categories.gate import compile_rules
 from pipeline.store.data_folder import DataFolder
+from pipeline.store.disk import replace_file
 from pipeline.store.files import write_files
 from pipeline.tables.schemas import DUMP_TABLES
 
@@ -72,8 +75,12 @@ def source_lines(entries: list[dict[str, Any]], say: Words = ENGLISH) -> list[st
     return lines
 
 
-def make_data_folder(data: Path, say: Words = ENGLISH) -> list[str]:
-    """`dumps/` and `templates/` with one header-only CSV per canonical table; what is there already is left alone."""
+def set_up(data: Path, is_default_data: bool, say: Words = ENGLISH) -> list[str]:
+    """Make the data folder and a plan to edit; what is there already is left alone. Says what was made and how to run.
+
+    The plan of an installed program is `shortlist.toml` of the current folder, where commands find it. In a clone, or with a data folder
+    of one's own, it is in the data folder and `--plan` names it.
+    """
     held = DataFolder(data)
     lines = []
     if not held.dumps.is_dir():
@@ -85,7 +92,15 @@ def make_data_folder(data: Path, say: Words = ENGLISH) -> list[str]:
         write_files(templates, _templates())
         told = "made {folder}: one file per table with its headers; fill in what you have, leave out what you have not"
         lines.append(say(told, folder=templates))
-    return lines or [say("{folder} is set up already", folder=data)]
+    is_found = is_default_data and CLONE is None
+    plan = Path(OWN_PLAN) if is_found else data / OWN_PLAN
+    if not plan.exists():
+        replace_file(plan, read_starter_plan(say.language).encode())
+        lines.append(say("made {file}: your plan; every key in it has its default until you change it", file=plan))
+    if not lines:
+        return [say("{folder} is set up already", folder=data)]
+    words = ["shortlist", "run", *([] if is_default_data else ["--data", str(data)]), *([] if is_found else ["--plan", str(plan)])]
+    return [*lines, say("then run: {command}", command=shlex.join(words))]
 
 
 def _templates() -> Iterator[tuple[str, list[bytes]]]:

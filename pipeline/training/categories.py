@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.files import CONFIGS, load_configs, read_toml
+from pipeline.config.files import load_configs, read_toml
+from pipeline.config.locations import CONFIGS
 from pipeline.errors import DumpError, NothingToDo
 from pipeline.ingest.labelled_listings import read_labels, read_taxonomy
 from pipeline.ingest.seller_decisions import read_decisions_csv

@@ -76,6 +76,9 @@ def _python(say: Words) -> Iterator[Finding]:
 
 def _packages(say: Words) -> Iterator[Finding]:
     wanted = read_lock("run")
+    if not wanted:
+        yield Finding("packages", OK, say("installed without a lock file: `pip check` tells whether they fit each other"))
+        return
     other = []
     for name, number in wanted.items():
         try:
@@ -265,8 +268,8 @@ def _notifier(data: Path, say: Words) -> Iterator[Finding]:
         yield Finding("notifier", BAD, say("{problem}; until then nobody is told", problem=say.found(str(error.args[0]))))
         return
     if settings.urls and find_spec("apprise") is None:
-        told = "apprise is not installed; run `.venv/bin/python -m pip install 'apprise>=1.9,<2'`"
-        yield Finding("notifier", BAD, say(told))
+        told = "apprise is not installed; run `{python} -m pip install 'apprise>=1.9,<2'`"
+        yield Finding("notifier", BAD, say(told, python=sys.executable))
     elif settings.urls or settings.ping:
         ping = say("a dead-man's switch") if settings.ping else say("no dead-man's switch")
         told = "{n} addresses on {occasions}; {ping}"

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from pipeline.config.locations import IMPORT_ROOT
 from pipeline.errors import PlanError
 
 OCCASIONS = ("failure", "empty", "drift", "always")
@@ -28,7 +29,6 @@ _DEFAULT_ON = frozenset({"failure", "empty", "drift"})
 # What a run may be held up, all in all, is ten seconds; the rest is for starting and killing processes on a busy machine.
 DEADLINE_SECONDS = 8.0
 _START_SECONDS = 3.0
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Notifier:
     def _send(self, order: Mapping[str, Any]) -> subprocess.Popen[bytes] | None:
         words = [sys.executable, "-m", "pipeline.unattended.notify"]
         try:
-            child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=_ROOT)
+            child = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=IMPORT_ROOT)
             if child.stdin is not None:
                 with child.stdin as pipe:
                     pipe.write(json.dumps(order).encode())
