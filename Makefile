@@ -65,7 +65,7 @@ bench: ## time whole runs, reading, the price history, margins, forecasts and th
 	@$(BIN)/python -m benchmarks.history_race --by-day
 
 .PHONY: evaluate
-evaluate: ## figures of models and filters on the real files beside the repository
+evaluate: ## figures of models and filters on real files (SHORTLIST_TEST_DATA=folder, tests/README.md)
 	$(call have,dev)
 	@$(BIN)/python -m benchmarks.evaluate $(ARGS)
 

@@ -1,7 +1,8 @@
-"""`make evaluate`: figures on real data, where it lies beside the repository (`../shared/data`); says so where it does not."""
+"""`make evaluate`: figures on the real files that `SHORTLIST_TEST_DATA` names (tests/README.md); says so where it names none."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,7 @@ import pandas as pd
 
 from benchmarks.returns import ARTICLE, read_table
 
-DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+DATA = Path(os.environ.get("SHORTLIST_TEST_DATA", ""))
 
 
 def price_tables(folder: Path) -> None:
@@ -51,8 +52,8 @@ def forecasts() -> None:
 
 def main() -> None:
     """Run each evaluation on its folder."""
-    if not DATA.is_dir():
-        print("no real data beside the repository (../shared/data): nothing to evaluate")
+    if not os.environ.get("SHORTLIST_TEST_DATA"):
+        print("SHORTLIST_TEST_DATA names no folder of real files (tests/README.md): nothing to evaluate")
         return
     print("== categories and brands", flush=True)
     subprocess.run([sys.executable, "-m", "benchmarks.categories", str(DATA / "category_truth"), str(DATA / "google_taxonomy")], check=True)

@@ -1,6 +1,6 @@
 """Polluted CSV files against their clean answers: what was read right, set aside, refused, or taken wrongly without a word.
 
-python -m benchmarks.pollock [FOLDER]
+python -m benchmarks.pollock FOLDER
 
 FOLDER holds `csv/`, `clean/` and `parameters/` as the Pollock benchmark does (Vitagliano et al., VLDB 2023). The header's names are
 replaced by our own; all else stays as it is. A row counts as *whole* when its line in the polluted file, taken alone, says what the answer
@@ -29,7 +29,6 @@ from pipeline.ingest.dump import DumpFile, ReadContext, read_file
 from pipeline.ingest.sources.schema import Source, load_sources
 
 HERE = Path(__file__).resolve().parent
-FOLDER = HERE.parents[1] / "shared" / "data" / "csv_torture" / "pollock"
 NAMES = {
     "DATE": "listed_since", "TIME": "parent_id", "Qty": "monthly_sold", "PRODUCTID": "product_id", "Price": "price",
     "ProductType": "brand", "ProductDescription": "title", "URL": "category_path", "Comments": "fee_category",
@@ -147,7 +146,7 @@ def judge_folder(folder: Path) -> list[Judged]:
 def main() -> int:
     """Judge a folder; print the sums by kind of pollution, every refusal and everything wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, nargs="?", default=FOLDER)
+    parser.add_argument("folder", type=Path)
     judged = judge_folder(parser.parse_args().folder)
     kinds: dict[str, list[Judged]] = {}
     for one in judged:

@@ -1,4 +1,4 @@
-"""What every test may use: a steady Hypothesis, the real files beside the repository, the helpers of `tools/`."""
+"""What every test may use: a steady Hypothesis, the real files that `SHORTLIST_TEST_DATA` names, the helpers of `tools/`."""
 
 from __future__ import annotations
 
@@ -32,11 +32,14 @@ def root() -> Path:
 
 
 @pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Real exports, kept beside the repository and not in it; a test that wants them is skipped where they are not."""
-    folder = ROOT.parent / "shared" / "data"
+def real_data() -> Path:
+    """The folder of real exports that `SHORTLIST_TEST_DATA` names (tests/README.md); a test that needs it is skipped without one."""
+    named = os.environ.get("SHORTLIST_TEST_DATA")
+    if not named:
+        pytest.skip("needs real files: SHORTLIST_TEST_DATA names no folder (tests/README.md)")
+    folder = Path(named).resolve()
     if not folder.is_dir():
-        pytest.skip("real files are not here: ../shared/data beside the repository is missing")
+        pytest.fail(f"SHORTLIST_TEST_DATA={named}: no folder; name one, or unset it")
     return folder
 
 

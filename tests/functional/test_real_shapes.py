@@ -165,10 +165,10 @@ def test_a_keepa_export_with_a_chinese_price_list_becomes_a_list_with_everything
     assert unmatched[["supplier_sku", "unit_cost", "currency"]].values.tolist() == [["A-9", 4.0, "CNY"]]
 
 
-def test_the_real_keepa_exports_are_read_to_the_last_row(shared_data, tmp_path, run):
+def test_the_real_keepa_exports_are_read_to_the_last_row(real_data, tmp_path, run):
     dump = tmp_path / "2026-W04"
     dump.mkdir()
-    for path in (shared_data / "keepa").glob("*.csv"):
+    for path in (real_data / "keepa").glob("*.csv"):
         (dump / path.name).write_bytes(path.read_bytes())
     result = run(dump)
     told = pd.read_parquet(result.folder / "decisions.parquet")
@@ -193,8 +193,8 @@ def test_the_real_keepa_exports_are_read_to_the_last_row(shared_data, tmp_path, 
     assert open_["max_landed_cost"].notna().all() and all(list(missing) == ["offer"] for missing in open_["missing"])
 
 
-def test_the_real_order_lines_agree_with_a_plain_reckoning(shared_data, tmp_path, run):
-    folder = shared_data / "uci_online_retail" / "by-day"
+def test_the_real_order_lines_agree_with_a_plain_reckoning(real_data, tmp_path, run):
+    folder = real_data / "uci_online_retail" / "by-day"
     result = run(folder, week="2011-W46")
     assert result.manifest["totals"]["lines"] == result.manifest["totals"]["header"] + result.manifest["totals"]["rows"] == 144_854
     lines = pd.concat(pd.read_csv(path, dtype=str, keep_default_na=False) for path in sorted(glob.glob(str(folder / "*.csv"))))

@@ -46,8 +46,8 @@ def plainly(reading, path, line):
 
 
 @pytest.mark.parametrize("set_of_files", ["csv-spectrum/csvs", "csvkit", "tabulator", "messytables", "arrow-testing"])
-def test_every_row_that_is_read_is_the_one_that_a_plain_reader_finds_on_its_line(shared_data, set_of_files):
-    folder = shared_data / "csv_torture" / set_of_files
+def test_every_row_that_is_read_is_the_one_that_a_plain_reader_finds_on_its_line(real_data, set_of_files):
+    folder = real_data / "csv_torture" / set_of_files
     read = 0
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         try:
@@ -67,8 +67,8 @@ def test_every_row_that_is_read_is_the_one_that_a_plain_reader_finds_on_its_line
     assert read >= 4
 
 
-def test_csv_spectrum_is_read_as_its_answers_say(shared_data):
-    folder = shared_data / "csv_torture" / "csv-spectrum"
+def test_csv_spectrum_is_read_as_its_answers_say(real_data):
+    folder = real_data / "csv_torture" / "csv-spectrum"
     for path in sorted((folder / "csvs").iterdir()):
         reading, fields, rows = as_text(DumpFile(path.name, path))
         answer = json.loads((folder / "json" / f"{path.stem}.json").read_text(encoding="utf-8"))
@@ -79,8 +79,8 @@ def test_csv_spectrum_is_read_as_its_answers_say(shared_data):
         assert found == [{name: cell.strip() for name, cell in record.items()} for record in answer], path.name
 
 
-def test_of_the_polluted_files_none_is_taken_wrongly_and_whole_rows_are_kept(shared_data):
-    judged = judge_folder(shared_data / "csv_torture" / "pollock")
+def test_of_the_polluted_files_none_is_taken_wrongly_and_whole_rows_are_kept(real_data):
+    judged = judge_folder(real_data / "csv_torture" / "pollock")
     assert [one.name for one in judged if one.wrong] == []
     taken = [one for one in judged if not one.refused]
     assert sum(one.recovered for one in taken) >= 0.999 * sum(one.whole for one in taken)

@@ -198,11 +198,11 @@ def test_a_run_tells_of_a_conflict_in_the_encoding_that_its_plan_declares(make_d
     assert [row["raw"] for row in aside] == ["B0INV00007,Näpfe,99.99,USD", "B0INV00009,Œuvre,99.99,USD"]
 
 
-# -- real files, and invented ones in their shapes, beside the repository ----------------------------------------------------
+# -- real files, and invented ones in their shapes (SHORTLIST_TEST_DATA) -----------------------------------------------------
 
 
-def test_every_given_file_equals_its_answer_once_its_encoding_is_declared_and_says_so_before(shared_data, taken, context):
-    folder = shared_data / "encodings"
+def test_every_given_file_equals_its_answer_once_its_encoding_is_declared_and_says_so_before(real_data, taken, context):
+    folder = real_data / "encodings"
     with (folder / "manifest.csv").open(encoding="utf-8") as handle:
         entries = list(csv.DictReader(handle))
     for entry in entries:
@@ -221,8 +221,8 @@ def test_every_given_file_equals_its_answer_once_its_encoding_is_declared_and_sa
             assert (report.lines, report.line_ends_in_values, report.set_aside) == (told.lines, 1, {}), entry["file"]
 
 
-def test_given_files_equal_their_answers_without_a_word(shared_data, sources):
-    folder, context = shared_data / "encodings", read_context(load_plan(None))
+def test_given_files_equal_their_answers_without_a_word(real_data, sources):
+    folder, context = real_data / "encodings", read_context(load_plan(None))
 
     def rows(name):
         reading = read_file(DumpFile("x.csv", folder / name), sources, context)
@@ -236,8 +236,8 @@ def test_given_files_equal_their_answers_without_a_word(shared_data, sources):
             assert len(got) == int(entry["rows"]) and sum(aside.values()) <= 2, entry["file"]
 
 
-def test_a_given_german_list_holds_the_numbers_that_are_meant(shared_data, sources):
-    folder, context = shared_data / "encodings", read_context(load_plan(None))
+def test_a_given_german_list_holds_the_numbers_that_are_meant(real_data, sources):
+    folder, context = real_data / "encodings", read_context(load_plan(None))
     ((_, table), *_) = read_file(DumpFile("x.csv", folder / "de_products.cp1252.csv"), sources, context).tables()
     got = {row["supplier_sku"]: row for row in table.to_pylist()}
     with (folder / "de_products.values.utf-8.csv").open(encoding="utf-8") as handle:
@@ -248,8 +248,8 @@ def test_a_given_german_list_holds_the_numbers_that_are_meant(shared_data, sourc
                 assert got[number]["shipping_cost_e4"] == round(float(entry["Versand"]) * 10_000), number
 
 
-def test_a_delivery_history_with_a_mark_and_bare_carriage_returns_is_read_whole(shared_data, taken):
-    (path,) = (shared_data / "supplier_deliveries").iterdir()
+def test_a_delivery_history_with_a_mark_and_bare_carriage_returns_is_read_whole(real_data, taken):
+    (path,) = (real_data / "supplier_deliveries").iterdir()
     content = path.read_bytes()
     text = content.decode("utf-8-sig")
     wanted = list(csv.reader(text.split("\r")))

@@ -5,14 +5,12 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from pipeline.errors import DumpError
 from pipeline.ingest.dump import list_dump, read_file
 
-REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "uci_online_retail" / "by-day"
 SHOP = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 TAIL = "2011-09-08 08:56:00,4.95,15298.0,United Kingdom"
 
@@ -131,11 +129,10 @@ def test_order_lines_tell_sales_returns_and_what_is_no_product(read):
     assert got.report.rows == 6
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real order lines are not on this machine (../shared/data/uci_online_retail)")
-def test_every_real_order_line_is_accounted_for_as_a_plain_reader_counts_it(sources, context):
+def test_every_real_order_line_is_accounted_for_as_a_plain_reader_counts_it(real_data, sources, context):
     rows, plain, returned, plain_returned = 0, 0, Counter(), Counter()
     products = set()
-    for file in list_dump(REAL):
+    for file in list_dump(real_data / "uci_online_retail" / "by-day"):
         reading = read_file(file, sources, context)
         for name, chunk in reading.tables():
             assert name == "orders"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import pytest
 
 from pipeline.errors import DumpError
 from pipeline.ingest.dump import list_dump, read_file
 
-REAL = Path(__file__).resolve().parents[4] / "shared" / "data" / "keepa"
 SAVED = "Image,Title,Sales Rank: Current,Buy Box 🚚: Current,Amazon: Current,New: Current,Categories: Tree,ASIN,Product Codes: UPC,Product Codes: EAN,Brand,\n"
 MARK = ",,,,,,,,,,,Exported on 2026-02-03 08:15 (UTC) by ✜ Keepa.com"
 
@@ -123,10 +121,9 @@ def test_a_price_pull_is_history_and_its_sentinel_is_no_price(read):
     assert [(row["price_cents"], row["currency"]) for row in got.rows] == [(2499, "USD"), (None, "EUR"), (2480, "JPY")]
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real Keepa files are not on this machine (../shared/data/keepa)")
-def test_the_real_files_give_4994_and_1040_products(sources, context):
+def test_the_real_files_give_4994_and_1040_products(real_data, sources, context):
     counts = {}
-    for file in list_dump(REAL):
+    for file in list_dump(real_data / "keepa"):
         reading = read_file(file, sources, context)
         chunks = list(reading.tables())
         assert {name for name, _ in chunks} == {"candidates"}

@@ -291,17 +291,17 @@ def test_a_report_in_the_same_folder_is_left_out_and_told(read, tmp_path, source
 # -- real files --------------------------------------------------------------------------------------------------------------
 
 
-def test_a_real_delivery_history_tells_who_was_late(shared_data, sources, context):
-    (path,) = (shared_data / "supplier_deliveries").iterdir()
+def test_a_real_delivery_history_tells_who_was_late(real_data, sources, context):
+    (path,) = (real_data / "supplier_deliveries").iterdir()
     rows = [row for _, table in read_file(DumpFile(path.name, path), sources, context).tables() for row in table.to_pylist()]
     days = [(row["delivered_date"] - row["promised_date"]).days for row in rows]
     assert (sum(d > 0 for d in days), sum(d < 0 for d in days), len(days)) == (57, 351, 3000)
 
 
-def test_real_daily_prices_are_all_read_but_the_one_odd_file(shared_data, sources, context):
+def test_real_daily_prices_are_all_read_but_the_one_odd_file(real_data, sources, context):
     counts = {"candidates": 0, "price_history": 0, "set_aside": 0}
     left = []
-    for file in list_dump(shared_data / "aldi_daily_prices"):
+    for file in list_dump(real_data / "aldi_daily_prices"):
         reading = read_file(file, sources, context)
         for name, table in reading.tables():
             counts[name] += table.num_rows
