@@ -71,7 +71,8 @@ def source_lines(entries: list[dict[str, Any]], say: Words = ENGLISH) -> list[st
         parts += [say("columns {headers}", headers=say.listed(entry["required"]))] if entry["required"] else []
         tells = say("; ").join(parts)
         lines += [f"{entry['name']:<24} {entry['table']:<14} {entry['title']}", f"{'':<24} " + say("told by: {headers}", headers=tells)]
-    lines.append(say("another tool's export: add a file to configs/sources/ (copy the nearest one); no code is needed"))
+    if CLONE is not None:
+        lines.append(say("another tool's export: add a file to configs/sources/ (copy the nearest one); no code is needed"))
     return lines
 
 

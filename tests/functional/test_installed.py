@@ -110,7 +110,8 @@ def test_a_first_hour_in_an_empty_folder(shortlist, tmp_path):
     plan.write_text(plan.read_text("utf-8").replace("# top = 50 ", "top = 7 "), "utf-8")
     assert "plan " in shortlist("config", "check").stdout
     assert "list.top = 7" in shortlist("config", "show").stdout.splitlines()
-    assert "keepa" in shortlist("sources").stdout
+    known = shortlist("sources").stdout
+    assert "keepa" in known and "configs/sources/" not in known  # the place to add a source is a clone
 
     assert shortlist("run").stdout.startswith("done in ")
     manifest = json.loads((tmp_path / "data/shortlists/2026-W47/run.json").read_text("utf-8"))
