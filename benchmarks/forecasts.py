@@ -70,7 +70,7 @@ def measure(products: int, observations: int, seed: int) -> dict[str, float]:
             )
         )  # fmt: skip
         begin = time.process_time()
-        facts = distribution.days_held(distribution.told_steps(history, AS_OF), distribution.FACT_DAYS)
+        facts = distribution.days_held(distribution.price_steps(history, AS_OF), distribution.FACT_DAYS)
         quantiles(facts, n)
         seconds["price facts"] += time.process_time() - begin
         lap = time.process_time()

@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 
 from benchmarks import history_lines
 from benchmarks.history_columns import column, texts
-from benchmarks.history_results import Aside, cut_ids, features_of, write_sorted
+from benchmarks.history_results import SetAside, cut_ids, features_of, write_sorted
 from pipeline.engine import SerialExecutor
 from pipeline.ingest.lines.price_lines import Layout
 from pipeline.store.kept_weeks import merge_ids
@@ -69,10 +69,10 @@ class Ledger:
 
     lines: int = 1
     accepted: int = 0
-    aside: list[history_lines.Aside] = field(default_factory=list)
+    aside: list[history_lines.SetAside] = field(default_factory=list)
     wide: dict[int, str] = field(default_factory=dict)
 
-    def add(self, lines: int, accepted: int, aside: list[history_lines.Aside], wide: dict[int, str]) -> None:
+    def add(self, lines: int, accepted: int, aside: list[history_lines.SetAside], wide: dict[int, str]) -> None:
         """Add the next block of the file."""
         self.aside += [(self.lines + 1 + line, reason, text) for line, reason, text in aside]
         self.lines += lines
@@ -80,7 +80,7 @@ class Ledger:
         merge_ids(self.wide, wide)
 
 
-Told = tuple[int, int, list[history_lines.Aside], dict[int, str]]  # of a block: lines, rows, set aside, wide ids
+Told = tuple[int, int, list[history_lines.SetAside], dict[int, str]]  # of a block: lines, rows, set aside, wide ids
 
 
 def spill_blocks(job: Job, worker: int) -> list[Told]:
@@ -99,7 +99,7 @@ def put_features_aside(job: Job, cuts: list[str], wide: dict[int, str], worker: 
     keep_freed_memory()
     with contextlib.ExitStack() as opened:
         files = [opened.enter_context(SpillFile(job.spill(place))) for place in range(job.workers)]
-        aside = opened.enter_context(Aside(job.aside(worker), cuts))
+        aside = opened.enter_context(SetAside(job.aside(worker), cuts))
         for bucket in range(worker, job.buckets, job.workers):
             aside.add(features_of(read_in_turn(files, bucket), job.as_of, wide))
 

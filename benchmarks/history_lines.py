@@ -31,7 +31,7 @@ _ID = re.compile(rb"[\x21\x23-\x2B\x2D-\x7E]{1,32}")
 _DATE = re.compile(rb"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
 _PRICE = re.compile(rb"([0-9]{1,7})(?:\.([0-9]{1,2}))?")
 
-Aside = tuple[int, str, str]  # line (from 0 in its block), reason, text
+SetAside = tuple[int, str, str]  # line (from 0 in its block), reason, text
 
 
 def parse_line(line: bytes, layout: Layout) -> tuple[str, int, int] | str:
@@ -63,7 +63,7 @@ class Block:
     rows: PriceRows
     counts: np.ndarray
     lines: int
-    aside: list[Aside]
+    aside: list[SetAside]
     wide: dict[int, str]
 
 
@@ -115,7 +115,7 @@ def read_blocks(path: Path, bounds: Sequence[tuple[int, int]], layout: Layout, b
 def read_block(buffer: Buffer, size: int, layout: Layout, buckets: int) -> Block:
     """Parse one block and sort its rows by bucket."""
     parts: list[PriceRows] = []
-    aside: list[Aside] = []
+    aside: list[SetAside] = []
     wide: dict[int, str] = {}
     begin = lines = 0
     for piece in take_lines(buffer, 0, size, layout):
@@ -132,7 +132,7 @@ def read_block(buffer: Buffer, size: int, layout: Layout, buckets: int) -> Block
     return Block(rows, counts, lines, aside, wide)
 
 
-def _odd_lines(text: np.ndarray, taken: np.ndarray, lines: int, layout: Layout) -> tuple[list[Aside], list[tuple[int, str, int, int]]]:
+def _odd_lines(text: np.ndarray, taken: np.ndarray, lines: int, layout: Layout) -> tuple[list[SetAside], list[tuple[int, str, int, int]]]:
     """Lines that were not taken, one by one: (line, reason, text) of those that do not fit, (line, id, day, cents) of the others."""
     ends = np.flatnonzero(text == 10)
     odd = np.ones(lines, bool)

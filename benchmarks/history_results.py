@@ -16,17 +16,17 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from benchmarks.history_columns import column, texts
-from pipeline.ingest.prefetch import ahead
+from pipeline.ingest.prefetch import prefetch
 from pipeline.stages.prices.steps import price_features, steps_of
 from pipeline.tables import keys
-from pipeline.tables.price_rows import PriceRows, last_told_together
+from pipeline.tables.price_rows import PriceRows, last_observation_together
 
 GROUP_ROWS = 65_536
 
 
 def features_of(rows: PriceRows, as_of: int, wide: Mapping[int, str]) -> pa.Table:
     """The features of the products of some rows, in the columns of the job."""
-    steps = steps_of(last_told_together(rows), as_of)
+    steps = steps_of(last_observation_together(rows), as_of)
     found = price_features(steps)
 
     def real(values: np.ndarray) -> pa.Array:
@@ -63,7 +63,7 @@ def cut_ids(rows: PriceRows, buckets: int, wide: Mapping[int, str]) -> list[str]
     return [ordered[len(ordered) * cut // stretches] for cut in range(1, stretches)]
 
 
-class Aside:
+class SetAside:
     """Features put aside by one worker: at each flush a batch per stretch between the cuts."""
 
     def __init__(self, path: Path, cuts: Sequence[str]) -> None:
@@ -91,7 +91,7 @@ class Aside:
         for start, stop in zip([0, *stops], stops, strict=False):
             self._writer.write_batch(batch.slice(start, stop - start))
 
-    def __enter__(self) -> Aside:
+    def __enter__(self) -> SetAside:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -118,7 +118,7 @@ def write_sorted(aside: Iterable[Path], stretches: int, out: Path) -> int:
     schema = features_of(PriceRows.none(), 0, {}).schema
     # Nearly all values differ: dictionaries would take longer than all the rest, and only ids are worth finding a group by.
     with pq.ParquetWriter(out, schema, compression="zstd", compression_level=1, use_dictionary=False, write_statistics=["asin"]) as writer:
-        for _, sorted_stretch in ahead(stretch, range(stretches if paths else 0), 2):
+        for _, sorted_stretch in prefetch(stretch, range(stretches if paths else 0), 2):
             table = sorted_stretch()
             writer.write_table(table)
             products += table.num_rows

@@ -31,12 +31,12 @@ import pyarrow.parquet as pq
 from benchmarks import history_lines
 from benchmarks.history import forked, keep_freed_memory
 from benchmarks.history_race import LETTERS, differences
-from benchmarks.history_results import Aside, cut_ids, features_of, write_sorted
+from benchmarks.history_results import SetAside, cut_ids, features_of, write_sorted
 from pipeline.store.compaction import merge_loose
 from pipeline.store.kept_prices import RunSink, group_count
 from pipeline.store.kept_weeks import KeptWeeks, Known, write_ids
 from pipeline.store.price_spills import PriceSpill, SpillFile
-from pipeline.tables.price_rows import PriceRows, last_told, newest_told
+from pipeline.tables.price_rows import PriceRows, last_observation, newest_observation
 
 LAST_DAY = dt.date(2026, 11, 15)  # a Sunday; two days of each week are told, the later one on it
 AS_OF = dt.date(2026, 11, 20)
@@ -82,7 +82,7 @@ def add_week(csv: Path, kept: KeptWeeks, week: str) -> None:
         filled.mkdir()
         merged.mkdir()
         with SpillFile(work / "rows.prices") as file:
-            parts = [last_told(file.read(bucket)) for bucket in range(buckets)]
+            parts = [last_observation(file.read(bucket)) for bucket in range(buckets)]
         facts = {"marketplace": MARKET, "currency": "USD"}
         with RunSink(filled / f"prices-{MARKET}.parquet", group_count(sum(map(len, parts))), facts) as run:
             for rows in parts:
@@ -95,13 +95,13 @@ def add_week(csv: Path, kept: KeptWeeks, week: str) -> None:
 
 
 def _told(known: Known, bucket: int, buckets: int) -> PriceRows:
-    return newest_told(*known.prices(MARKET, bucket, buckets))
+    return newest_observation(*known.prices(MARKET, bucket, buckets))
 
 
 def _put_aside(known: Known, buckets: int, cuts: list[str], work: Path, worker: int) -> None:
     keep_freed_memory()
     wide = known.wide_ids()
-    with Aside(work / f"{worker}.arrow", cuts) as aside:
+    with SetAside(work / f"{worker}.arrow", cuts) as aside:
         for bucket in range(worker, buckets, WORKERS):
             aside.add(features_of(_told(known, bucket, buckets), (AS_OF - dt.date(1970, 1, 1)).days, wide))
 

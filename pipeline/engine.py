@@ -23,7 +23,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Work:
-    """What somebody may look on at: of `total` bytes or buckets, `done()` tells how many are done, and how many rows that were."""
+    """A piece of work with visible progress: of `total` bytes or buckets, `done()` gives how many are done, and their rows."""
 
     total: int
     is_bytes: bool
@@ -64,7 +64,7 @@ def _count_in(counts: Counts | None) -> None:
     _counts[:] = [counts] if counts else []
 
 
-def tell_read(place: int, bytes_: int, rows: int) -> None:
+def report_progress(place: int, bytes_: int, rows: int) -> None:
     """Tell whoever looks on what the task at a place has read until now."""
     for counts in _counts:
         counts.tell(place, bytes_, rows)

@@ -1,4 +1,4 @@
-"""One week told in order: the facts of one bucket of products go in, its decisions come out; no file is touched.
+"""One week in order: facts of one bucket of products in, decisions out; no file is touched.
 
 Read this file first. Every line below is one stage, a pure function in `stages/`; what needs all buckets (the list) is `choose_list`.
 """
@@ -38,7 +38,7 @@ from pipeline.stages.rules.limits import evaluate
 from pipeline.stages.score.score import score
 from pipeline.tables import price_rows
 from pipeline.tables.frames import conform
-from pipeline.tables.price_rows import PriceRows, newest_told
+from pipeline.tables.price_rows import PriceRows, newest_observation
 from pipeline.tables.schemas import CANDIDATES, ORIGIN
 
 KEY = ["marketplace", "product_id"]
@@ -66,7 +66,7 @@ class WeekFacts:
 class Bucket:
     """The facts of the products of one bucket, in the columns of `tables`.
 
-    `price_files` are this dump's prices, file by file in the order of their names; the `kept_*` are what earlier weeks told, with a
+    `price_files` are this dump's prices, file by file in the order of their names; the `kept_*` are observations of earlier weeks, with a
     generation (the larger, the later). Offers have `matched_by`.
     """
 
@@ -82,7 +82,7 @@ class Bucket:
 
 @dataclass(frozen=True)
 class PriceFile:
-    """Prices that one file tells of one marketplace, in the order in which they stand there."""
+    """Prices of one marketplace from one file, in file order."""
 
     file: str
     market: str
@@ -166,24 +166,26 @@ def one_price_a_day(files: Sequence[PriceFile], ordered: pd.DataFrame) -> tuple[
     Also how many rows of each file repeat another one of it, and how many gave way to another row of the same product and day.
     """
     from_orders = packed_orders(ordered).rows
-    told: dict[str, PriceRows] = {}
+    reported: dict[str, PriceRows] = {}
     repeats, superseded = Counter[str](), Counter[str]()
     for market in sorted({*(entry.market for entry in files), *from_orders}):
         here = [entry for entry in files if entry.market == market]
-        told[market], again, lost = price_rows.one_price_a_day([entry.rows for entry in here], from_orders.get(market, PriceRows.none()))
+        reported[market], again, lost = price_rows.one_price_a_day(
+            [entry.rows for entry in here], from_orders.get(market, PriceRows.none())
+        )
         for entry, repeated, given_way in zip(here, again, lost, strict=True):
             repeats[entry.file] += repeated
             superseded[entry.file] += given_way
-    return told, dict(+repeats), dict(+superseded)
+    return reported, dict(+repeats), dict(+superseded)
 
 
-def with_earlier_weeks(told: Mapping[str, PriceRows], kept: Mapping[str, tuple[PriceRows, np.ndarray]]) -> dict[str, PriceRows]:
+def with_earlier_weeks(reported: Mapping[str, PriceRows], kept: Mapping[str, tuple[PriceRows, np.ndarray]]) -> dict[str, PriceRows]:
     """This dump's prices and those of earlier weeks; on the same product and day the newest dump wins."""
-    known = dict(told)
+    known = dict(reported)
     for market, (rows, generation) in kept.items():
-        own = told.get(market, PriceRows.none())
+        own = reported.get(market, PriceRows.none())
         newest = int(generation.max()) + 1 if len(generation) else 0
-        known[market] = newest_told(PriceRows.of([rows, own]), np.append(generation, np.full(len(own), newest)))
+        known[market] = newest_observation(PriceRows.of([rows, own]), np.append(generation, np.full(len(own), newest)))
     return known
 
 
@@ -198,10 +200,10 @@ def with_ordered_products(candidates: pd.DataFrame, ordered: pd.DataFrame) -> pd
 
 def _department(frame: pd.DataFrame, facts: WeekFacts) -> pd.DataFrame:
     """What the category gate says of each listing; its guess at the fee category is kept apart from a stated one."""
-    told = classify(frame, facts.category_rules, facts.category_policy, facts.models.categories)
-    told = with_overrides(told, frame, facts.decisions, facts.as_of, facts.category_policy)
-    version = pd.Series(facts.category_rules.digest[:16], index=told.index, dtype=told["department"].dtype)
-    return told.rename(columns={"fee_category": "guessed_fees"}).assign(rules_version=version)
+    reported = classify(frame, facts.category_rules, facts.category_policy, facts.models.categories)
+    reported = with_overrides(reported, frame, facts.decisions, facts.as_of, facts.category_policy)
+    version = pd.Series(facts.category_rules.digest[:16], index=reported.index, dtype=reported["department"].dtype)
+    return reported.rename(columns={"fee_category": "guessed_fees"}).assign(rules_version=version)
 
 
 def _identity(frame: pd.DataFrame, facts: WeekFacts) -> pd.DataFrame:

@@ -32,7 +32,7 @@ from side_effects import (
 
 
 @dataclass(frozen=True)
-class Deed:
+class SideEffect:
     """Something that a module does: what kind, in which line, by which name."""
 
     kind: str
@@ -48,17 +48,17 @@ class Import:
     line: int
 
 
-def read_module(source: str, module: str, known: frozenset[str], is_package: bool = False) -> tuple[list[Import], list[Deed]]:
+def read_module(source: str, module: str, known: frozenset[str], is_package: bool = False) -> tuple[list[Import], list[SideEffect]]:
     """What a module imports of `known`, the modules of its own package, and every deed in it.
 
     >>> read_module("from pipeline import fees", "pipeline.week", frozenset({"pipeline", "pipeline.fees"}))
     ([Import(module='pipeline.fees', line=1)], [])
     >>> read_module("print(1)", "pipeline.week", frozenset({"pipeline"}))
-    ([], [Deed(kind='print', line=1, name='print')])
+    ([], [SideEffect(kind='print', line=1, name='print')])
     """
     reader = _Reader(module, known, is_package)
     reader.visit(ast.parse(source))
-    return reader.imports, sorted(set(reader.deeds), key=lambda deed: (deed.line, deed.kind, deed.name))
+    return reader.imports, sorted(set(reader.effects), key=lambda deed: (deed.line, deed.kind, deed.name))
 
 
 def circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
@@ -91,7 +91,7 @@ class _Reader(ast.NodeVisitor):
         self.known = known
         self.aliases: dict[str, str] = {}
         self.imports: list[Import] = []
-        self.deeds: list[Deed] = []
+        self.effects: list[SideEffect] = []
 
     # What is imported
 
@@ -110,7 +110,7 @@ class _Reader(ast.NodeVisitor):
             self._imported(full, node.lineno)
             self.aliases[alias.asname or alias.name] = full
             if alias.name == "*" and not base.startswith(self.root):
-                self._deed(HIDDEN_IMPORT, node, f"from {base} import *")
+                self._side_effect(HIDDEN_IMPORT, node, f"from {base} import *")
 
     def _imported(self, full: str, line: int) -> None:
         if full.partition(".")[0] == self.root:
@@ -122,7 +122,7 @@ class _Reader(ast.NodeVisitor):
         prefixes = {".".join(parts[: i + 1]) for i in range(len(parts))}
         for kind, modules in ((NETWORK, NETWORK_MODULES), (UNSAFE, UNSAFE_MODULES)):
             if prefixes & modules:
-                self.deeds.append(Deed(kind, line, full))
+                self.effects.append(SideEffect(kind, line, full))
 
     # What is used
 
@@ -133,7 +133,7 @@ class _Reader(ast.NodeVisitor):
         self._used(node)
         kind = METHODS.get(node.attr)
         if kind and not self._dotted(node).startswith("os."):
-            self._deed(kind, node, f".{node.attr}")
+            self._side_effect(kind, node, f".{node.attr}")
         self.generic_visit(node)
 
     def _used(self, node: ast.Name | ast.Attribute) -> None:
@@ -144,7 +144,7 @@ class _Reader(ast.NodeVisitor):
             return  # a variable that only happens to be called `time`
         kind = _kind_of(name)
         if kind is not None:
-            self._deed(kind, node, name)
+            self._side_effect(kind, node, name)
 
     def visit_Call(self, node: ast.Call) -> None:
         name = self._dotted(node.func)
@@ -156,15 +156,15 @@ class _Reader(ast.NodeVisitor):
         elif method == "open":
             self._opened(node, ".open", None)
         elif method == "replace" and len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], ast.Dict):
-            self._deed(WRITE, node, ".replace(target)")  # a text's replace takes two, a frame's a dict
+            self._side_effect(WRITE, node, ".replace(target)")  # a text's replace takes two, a frame's a dict
         elif method == "rename" and len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], (ast.Constant, ast.Dict)):
-            self._deed(WRITE, node, ".rename(target)")  # a column's takes a plain name, a frame's columns=
+            self._side_effect(WRITE, node, ".rename(target)")  # a column's takes a plain name, a frame's columns=
         elif method in TO_TEXT and (node.args or {"path_or_buf", "path", "buf"} & {k.arg for k in node.keywords}):
-            self._deed(WRITE, node, f".{method}")
+            self._side_effect(WRITE, node, f".{method}")
         elif method == "sample" and "random_state" not in {k.arg for k in node.keywords}:
-            self._deed(RANDOM, node, ".sample without random_state")
+            self._side_effect(RANDOM, node, ".sample without random_state")
         elif method in {"eval", "query", "extractall"}:
-            self._deed(UNSAFE, node, f".{method}")
+            self._side_effect(UNSAFE, node, f".{method}")
         elif name.startswith("subprocess."):
             self._shell(node, name)
         elif name == "importlib.import_module":
@@ -180,24 +180,24 @@ class _Reader(ast.NodeVisitor):
             given += [a for a in node.args if isinstance(a, ast.Constant) and IS_MODE.fullmatch(str(a.value))]
         mode = "r" if not given else given[0].value if isinstance(given[0], ast.Constant) else "r+"
         if "r" in str(mode) or "+" in str(mode) or mode == "U":
-            self._deed(READ, node, name)
+            self._side_effect(READ, node, name)
         if any(c in str(mode) for c in "wax+"):
-            self._deed(WRITE, node, name)
+            self._side_effect(WRITE, node, name)
 
     def _os_open(self, node: ast.Call) -> None:
         used = {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)} | {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-        self._deed(WRITE if used & WRITING_FLAGS else READ, node, "os.open")
+        self._side_effect(WRITE if used & WRITING_FLAGS else READ, node, "os.open")
 
     def _shell(self, node: ast.Call, name: str) -> None:
         for keyword in node.keywords:
             if keyword.arg == "shell" and not (isinstance(keyword.value, ast.Constant) and not keyword.value.value):
-                self._deed(UNSAFE, node, f"{name} with a shell")
+                self._side_effect(UNSAFE, node, f"{name} with a shell")
 
     def _import_module(self, node: ast.Call) -> None:
         if node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
             self._imported(node.args[0].value, node.lineno)
         else:
-            self._deed(HIDDEN_IMPORT, node, "importlib.import_module of a computed name")
+            self._side_effect(HIDDEN_IMPORT, node, "importlib.import_module of a computed name")
 
     # A bare reference to an opener (`map(open, paths)`) shows no mode: it counts as both.
 
@@ -212,8 +212,8 @@ class _Reader(ast.NodeVisitor):
                 if not called and isinstance(child, (ast.Name, ast.Attribute)) and isinstance(child.ctx, ast.Load):
                     name = self._dotted(child)
                     if name in OPENERS or name == "os.open":
-                        self._deed(READ, child, name)
-                        self._deed(WRITE, child, name)
+                        self._side_effect(READ, child, name)
+                        self._side_effect(WRITE, child, name)
                 self.visit(child)
 
     def _is_imported(self, node: ast.AST) -> bool:
@@ -231,5 +231,5 @@ class _Reader(ast.NodeVisitor):
             return ""
         return ".".join([self.aliases.get(node.id, node.id), *reversed(parts)]).removeprefix("builtins.")
 
-    def _deed(self, kind: str, node: ast.AST, name: str) -> None:
-        self.deeds.append(Deed(kind, getattr(node, "lineno", 0), name))
+    def _side_effect(self, kind: str, node: ast.AST, name: str) -> None:
+        self.effects.append(SideEffect(kind, getattr(node, "lineno", 0), name))

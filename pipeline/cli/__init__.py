@@ -1,4 +1,4 @@
-"""Arguments in, exit code out: each command translates, calls one function and tells its answer."""
+"""Arguments in, exit code out: each command translates its arguments, calls one function and prints the answer."""
 
 from __future__ import annotations
 
@@ -82,11 +82,11 @@ def main() -> None:
     except Exception as error:
         from pipeline.unattended.supervisor import end_of
 
-        code, told = end_of(error)
+        code, reported = end_of(error)
         if code == EXIT_BUG:
             raise
         # A disk that failed where nobody reckoned with it, memory that ran out, or a list whose announcement found no room
         # (`> /dev/full`, a closed stdout); then stdout must not be flushed again.
         with contextlib.suppress(OSError):
-            answer(words().found(told), "stderr")
+            answer(words().found(reported), "stderr")
         os._exit(code)

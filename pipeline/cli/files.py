@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from pipeline.cli.options import DATA, JSON, LANG, WEEK
-from pipeline.cli.output import answer, answer_json, asked_language, follow, words
+from pipeline.cli.output import answer, answer_json, follow, requested_language, words
 
 
 @click.command()
@@ -21,10 +21,10 @@ def report(week: str | None, data: Path, as_json: bool) -> None:
     \b
     Example: shortlist report --week 2026-W47 --lang zh
     """
-    from pipeline.runs.lookup import rewrite_report, spoken
+    from pipeline.runs.lookup import rewrite_report, run_language
 
-    follow(spoken(data, week))
-    week, paths, is_changed = rewrite_report(data, week, asked_language())
+    follow(run_language(data, week))
+    week, paths, is_changed = rewrite_report(data, week, requested_language())
     say = words()
     if as_json:
         answer_json({"week": week, "files": [str(path) for path in paths], "changed": is_changed})
@@ -53,14 +53,16 @@ def decide(workbook: Path, on: str | None, data: Path, as_json: bool) -> None:
     """
     from pipeline.runs.import_decisions import import_decisions
 
-    told = import_decisions(data, workbook, on)
+    reported = import_decisions(data, workbook, on)
     if as_json:
-        answer_json({"file": str(told.path), "new": told.new, "changed": told.changed, "same": told.same, "older": told.older})
+        answer_json(
+            {"file": str(reported.path), "new": reported.new, "changed": reported.changed, "same": reported.same, "older": reported.older}
+        )
         return
     say = words()
     answer(say(
         "{file}: {new:,} new, {changed:,} changed, {same:,} as before, {older:,} older than what stands there",
-        file=told.path, new=told.new, changed=told.changed, same=told.same, older=told.older,
+        file=reported.path, new=reported.new, changed=reported.changed, same=reported.same, older=reported.older,
     ))  # fmt: skip
     answer(say("next: `shortlist run` honours them"), "stderr")
 
@@ -80,11 +82,11 @@ def sourcing(week: str | None, data: Path, top: int | None, out: Path | None, as
     Example: shortlist sourcing --top 100 --out worklist.xlsx
     """
     from pipeline.publish.workbooks.sourcing import FORMATS, sourcing_csv, sourcing_lines, write_sourcing
-    from pipeline.runs.lookup import sourcing_list, spoken
+    from pipeline.runs.lookup import run_language, sourcing_list
 
     if out is not None and out.suffix.lower() not in FORMATS:
         raise click.UsageError(f"--out {out.name}: the ending must be one of {', '.join(FORMATS)}")
-    follow(spoken(data, week))
+    follow(run_language(data, week))
     in_terminal = out is None and not as_csv and not as_json
     week, rows, digits = sourcing_list(data, week, top or (40 if in_terminal else None))
     if out is not None:

@@ -23,10 +23,10 @@ def history(week: str | None, data: Path, as_json: bool) -> None:
     \b
     Example: shortlist history --week 2026-W47
     """
-    from pipeline.runs.lookup import spoken
+    from pipeline.runs.lookup import run_language
     from pipeline.unattended.history import history_lines, history_of
 
-    follow(spoken(data, None))
+    follow(run_language(data, None))
     entries = history_of(data, week)
     if as_json:
         answer_json({"runs": entries})
@@ -45,10 +45,10 @@ def rollback(week: str, run: str, data: Path) -> None:
     \b
     Example: shortlist rollback 2026-W47 3f8c02
     """
-    from pipeline.runs.lookup import spoken
+    from pipeline.runs.lookup import run_language
     from pipeline.unattended.history import roll_back
 
-    follow(spoken(data, None))
+    follow(run_language(data, None))
     answer(roll_back(data, week, run, words()))
 
 
@@ -92,7 +92,7 @@ def schedule() -> None:
 @click.option("--memory", default="75%", show_default=True, help="Memory that a run may use (systemd).")
 @LANG
 def schedule_print(kind: str | None, data: Path, plan: Path | None, **when: Any) -> None:
-    """Print what a scheduler is to be told; nothing is installed.
+    """Print the text for a scheduler; nothing is installed.
 
     \b
     Example: shortlist schedule print --cron --day mon --at 06:30 --zone Asia/Shanghai
@@ -104,5 +104,5 @@ def schedule_print(kind: str | None, data: Path, plan: Path | None, **when: Any)
     if kind is None:
         raise click.UsageError("say which scheduler: --cron or --systemd")
     follow(plan_language(plan))
-    told = scheduled(data, plan, **when)
-    answer(cron_lines(told, words()) if kind == "cron" else systemd_lines(told))
+    reported = scheduled(data, plan, **when)
+    answer(cron_lines(reported, words()) if kind == "cron" else systemd_lines(reported))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.output import ask_language
+from pipeline.cli.output import set_language
 from pipeline.config.locations import CLONE, default_data, default_plan
 
 _HERE = " of this folder" if CLONE is None else ""
@@ -22,6 +22,6 @@ PLAN = click.option(
 WEEK = click.option("--week", help="ISO week such as 2026-W47, or a day of it.")
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 LANG = click.option(
-    "--lang", type=click.Choice(["en", "zh"]), callback=ask_language, is_eager=True, expose_value=False,
+    "--lang", type=click.Choice(["en", "zh"]), callback=set_language, is_eager=True, expose_value=False,
     help="Language of the answer and of what is written (default: the plan's, SHORTLIST_LANG, the locale for answers, English).",
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""How the program speaks: the language asked for, and the only place that prints."""
+"""Output: the requested language, and the only place that prints."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 _asked: dict[str, str | None] = {"lang": None, "plan": None}
 
 
-def ask_language(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+def set_language(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     """Take `--lang` over, before any other word of the command is read."""
     _asked["lang"] = value
 
 
-def asked_language() -> str | None:
+def requested_language() -> str | None:
     """The language that `--lang` names, if any."""
     return _asked["lang"]
 
@@ -69,8 +69,8 @@ def answer(lines: list[str] | str, stream: str = "stdout") -> None:
     for line in [lines] if isinstance(lines, str) else lines:
         safe = "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in line)
         encoding = out.encoding or "utf-8"
-        told = safe.encode(encoding, "replace").decode(encoding, "replace")
-        click.echo(_coloured(told) if out.isatty() and not os.environ.get("NO_COLOR") else told, file=out)
+        reported = safe.encode(encoding, "replace").decode(encoding, "replace")
+        click.echo(_coloured(reported) if out.isatty() and not os.environ.get("NO_COLOR") else reported, file=out)
 
 
 _MARK = re.compile(r"(\s*)(REJECT|reject|淘汰|REVIEW|review|复核|warn|warning|提醒|ok|达标|正常|hint|提示|bad|不达标)(?=\s|:|：)")

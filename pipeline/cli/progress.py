@@ -1,4 +1,4 @@
-"""How far a run is, on a terminal: a bar that comes and goes on stderr."""
+"""Progress of a run on a terminal: a bar on stderr."""
 
 from __future__ import annotations
 

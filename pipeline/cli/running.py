@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline.cli.options import DATA, JSON, LANG, PLAN, WEEK
-from pipeline.cli.output import answer, answer_json, asked_language, bar, follow, is_watched, words
+from pipeline.cli.output import answer, answer_json, bar, follow, is_watched, requested_language, words
 from pipeline.config.locations import OWN_PLAN, default_plan
 from pipeline.errors import Locked, Refusal
 
@@ -42,9 +42,9 @@ def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | 
     \b
     Example: shortlist run data/dumps/2026-W47 --top 30
     """
-    from pipeline.unattended.supervisor import Voices, Wishes, attended_run
+    from pipeline.unattended.supervisor import Outputs, RunRequest, supervised_run
 
-    def speak_as_planned() -> None:
+    def use_plan_language() -> None:
         # Not before the lock is held: reading a plan loads the libraries.
         from pipeline.runs.lookup import plan_language
 
@@ -59,17 +59,17 @@ def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | 
             answer(words()("warning: {text}", text=words().found(line)), "stderr")
 
     def tell(outcome: Outcome) -> None:
-        speak_as_planned()
+        use_plan_language()
         _answer_run(outcome, quiet, as_json, asked["dry_run"])
 
     _name_plan(asked["data"], asked["plan"], say, warn)
     try:
         has_bar = is_watched() and not quiet and not as_json
-        asked |= {"lang": asked_language(), "watch": bar if has_bar else None}
-        attended_run(asked, Wishes(rebuild, keep, log), Voices(say, warn, tell))
+        asked |= {"lang": requested_language(), "watch": bar if has_bar else None}
+        supervised_run(asked, RunRequest(rebuild, keep, log), Outputs(say, warn, tell))
     except Refusal as refusal:
         if not isinstance(refusal, Locked):
-            speak_as_planned()
+            use_plan_language()
         raise
 
 
@@ -95,8 +95,8 @@ def _answer_run(outcome: Outcome, quiet: bool, as_json: bool, dry_run: bool) -> 
         answer(words()("warning: {text}", text=words().found(line)), "stderr")
     steps = next_steps(result.manifest, result.is_new, dry_run, words())
     if not quiet:
-        told = stale_lines(outcome.rebuilt, outcome.stale, outcome.pruned, words())
-        for line in [*steps.before, *told]:
+        reported = stale_lines(outcome.rebuilt, outcome.stale, outcome.pruned, words())
+        for line in [*steps.before, *reported]:
             answer(line, "stderr")
     answer(summary_line(result.manifest, result.is_new, words()))
     if not quiet:

@@ -77,8 +77,8 @@ def train(as_json: bool, **asked: Any) -> None:
             answer(words().found(line), "stderr")
 
     options = TrainOptions(fitting.data, fitting.dumps, fitting.week, fitting.plan, fitting.dry_run)
-    told = fit(options, say, bar if is_watched() and not as_json else unwatched)
-    _answer_trained(told, fitting.dry_run, as_json)
+    reported = fit(options, say, bar if is_watched() and not as_json else unwatched)
+    _answer_trained(reported, fitting.dry_run, as_json)
 
 
 def _answer_trained(trained: list[Any], dry_run: bool, as_json: bool) -> None:

@@ -27,12 +27,12 @@ def check(dump: Path, plan: Path | None, as_json: bool) -> None:
     from pipeline.runs.lookup import plan_language
 
     follow(plan_language(plan))
-    told = check_dump(dump, load_plan(plan))
+    reported = check_dump(dump, load_plan(plan))
     if as_json:
-        answer_json(told)
+        answer_json(reported)
     else:
-        answer(check_lines(told, words()))
-    if told["problems"]:
+        answer(check_lines(reported, words()))
+    if reported["problems"]:
         from pipeline.errors import DumpError
 
         sys.exit(DumpError.exit_code)
@@ -52,14 +52,14 @@ def explain(product_id: str, week: str | None, data: Path, marketplace: str | No
     Example: shortlist explain B0EXAMPLE1 --week 2026-W47
     """
     from pipeline.publish.text.explain import explained_text
-    from pipeline.runs.lookup import explain_product, spoken
+    from pipeline.runs.lookup import explain_product, run_language
 
-    follow(spoken(data, week))
-    for place, (told, ranks) in enumerate(explain_product(data, product_id, week, marketplace)):
+    follow(run_language(data, week))
+    for place, (reported, ranks) in enumerate(explain_product(data, product_id, week, marketplace)):
         if as_json:
-            answer_json({**told, "ranks": ranks})
+            answer_json({**reported, "ranks": ranks})
             continue
-        answer(([""] if place else []) + explained_text(told, ranks, words()))
+        answer(([""] if place else []) + explained_text(reported, ranks, words()))
 
 
 @click.command()
@@ -76,15 +76,15 @@ def rejects(week: str | None, data: Path, top: int, as_json: bool) -> None:
     """
     from pipeline.publish.text.rejects import reject_lines, reject_reasons
     from pipeline.publish.text.stopped_categories import segment_lines, stopped_segments
-    from pipeline.runs.lookup import spoken, week_folder
+    from pipeline.runs.lookup import run_language, week_folder
 
-    follow(spoken(data, week))
+    follow(run_language(data, week))
     folder = week_folder(data, week)[1]
-    told = {**reject_reasons(folder, top), "categories": stopped_segments(folder, top)}
+    reported = {**reject_reasons(folder, top), "categories": stopped_segments(folder, top)}
     if as_json:
-        answer_json(told)
+        answer_json(reported)
     else:
-        answer(reject_lines(told, segment_lines(told["categories"], words()), words()))
+        answer(reject_lines(reported, segment_lines(reported["categories"], words()), words()))
 
 
 @click.command()
@@ -102,9 +102,9 @@ def diff(before: str, after: str, data: Path, as_json: bool) -> None:
     from pipeline.config.files import load_configs
     from pipeline.publish.text.diff import changes_json
     from pipeline.publish.view.sentences import diff_lines
-    from pipeline.runs.lookup import list_diff, spoken
+    from pipeline.runs.lookup import list_diff, run_language
 
-    follow(spoken(data, after))
+    follow(run_language(data, after))
     old, new, changes = list_diff(data, before, after)
     if as_json:
         answer_json({"before": old, "after": new, "changes": changes_json(changes)})

@@ -42,7 +42,7 @@ class Marketplace:
 
 @dataclass(frozen=True, eq=False)
 class Configs:
-    """The rest of `configs/`, parsed but not yet compiled by the parts that own it; told apart by identity."""
+    """The rest of `configs/`, parsed not yet compiled by the parts that own it; compared by identity."""
 
     marketplaces: Mapping[str, Marketplace]
     fee_tables: Mapping[str, Mapping[str, Any]]

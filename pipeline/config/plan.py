@@ -78,7 +78,7 @@ class Money(_Frozen):
 
 
 class Costs(_Frozen):
-    """Cost lines that no dump tells."""
+    """Cost lines that no dump contains."""
 
     advertising_share: Annotated[float, Field(ge=0, lt=0.5)]
     payment_share: Annotated[float, Field(ge=0, lt=0.2)]

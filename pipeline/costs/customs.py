@@ -1,4 +1,4 @@
-"""What the border takes: import duty and VAT by where goods ship from and on which day, as a marketplace's file tells it.
+"""Import duty and VAT by origin and day, from the marketplace's file.
 
 Duty by product is not modelled (`docs/fees.md`): an entry either names a duty for each item, or says that it must be told.
 """

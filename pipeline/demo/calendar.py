@@ -38,7 +38,7 @@ class Calendar:
         return HISTORY_DAYS - 1 + 7 * week
 
     def since(self, week: int) -> int:
-        """First day that the week's dump tells of: everything in the first, seven days in the later ones."""
+        """First day in the week's dump: the full history in the first, seven days in the later ones."""
         return 0 if week == 0 else self.as_of(week) - 6
 
     def name(self, week: int) -> str:

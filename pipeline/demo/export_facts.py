@@ -71,7 +71,7 @@ def pieces_of(rows: Whole) -> Iterator[Whole]:
 
 
 def shown(world: World, week: int) -> Iterator[Shown]:
-    """The week's products with their facts, piece by piece; canonical and Keepa's form tell the same."""
+    """The week's products with their facts, piece by piece; the canonical and Keepa's form hold the same facts."""
     market, products = world.market, world.market.products
     as_of = market.calendar.as_of(week)
     n = len(products)

@@ -78,14 +78,14 @@ def price_history(world: World, week: int) -> Iterator[pa.Table]:
     sundays = np.arange(since + 6, as_of + 1, 7)
     for low, high, rows in slices(market, has):
         here = steps.of(low, high)
-        told = has[low:high][here.product] & (here.day >= since) & (here.day <= as_of)
+        reported = has[low:high][here.product] & (here.day >= since) & (here.day <= as_of)
         polled = rows[weekly[rows]] - low
         # A product that enters the market in this week begins with its first day.
         entered = rows[(products.first_week[rows] == week) & (week > 0)] - low
         keys = np.unique(
             np.concatenate(
                 [
-                    here.product[told] * here.span + here.day[told],
+                    here.product[reported] * here.span + here.day[reported],
                     (polled[:, None] * here.span + sundays).ravel(),
                     entered * here.span + since,
                 ]

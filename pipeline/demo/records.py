@@ -23,7 +23,7 @@ MATURE_DAYS = 60  # a period is reported once its last order is this old
 class OrderLines:
     """Sales and lines that are themselves returns, in the order of a dump; -1 = none."""
 
-    week: Whole  # which dump tells it
+    week: Whole  # the dump that reports it
     product: Whole
     day: Whole
     order: Whole  # number of the sale
@@ -89,7 +89,7 @@ def first_day(market: Market) -> Whole:
 
 
 def build_orders(market: Market, steps: Steps) -> OrderLines:
-    """Order lines of the products that have them: one sale a line, then the returns that a later dump or another file tells."""
+    """Order lines of the products that have them: one sale a line, then the returns that a later dump or another file reports."""
     products = market.products
     rng = stream(market.seed, 30)
     start, end = (column[products.evidence == ORDER_LINES] for column in _life(market))

@@ -1,4 +1,4 @@
-"""The files of a dump of the invented market that tell of suppliers and of the seller's own trade.
+"""The files of a dump of the invented market about suppliers and the seller's own trade.
 
 As in `files`: one week's table in pieces, all columns text.
 """

@@ -78,7 +78,7 @@ def tables_of(world: World) -> Iterator[tuple[str, Iterator[pa.Table]]]:
 
 
 def make_market(products: int, weeks: int, seed: int, until: str = DEFAULT_UNTIL) -> Iterator[tuple[str, pa.Table]]:
-    """The market in memory: (path below DIR, table of text columns), a file that has nothing to tell left out."""
+    """The market in memory: (path below DIR, table of text columns), empty files are left out."""
     for path, pieces in tables_of(build_world(products, weeks, seed, until)):
         tables = list(pieces)
         if tables:

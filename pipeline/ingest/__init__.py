@@ -1,1 +1,1 @@
-"""From the bytes of a dump to typed tables, and to a list of every line that could not be taken."""
+"""From the bytes of a dump to typed tables, and to a list of every line that was set aside."""

@@ -1,4 +1,4 @@
-"""What became of a file: the ledger of its lines, and what `check` tells of it."""
+"""The result of reading a file: its line accounting, and its description for `check`."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class FileReport:
 
     def check_ledger(self) -> None:
         """Raise `AssertionError` unless every physical line is accounted for exactly once."""
-        told = self.header + self.blank + sum(self.non_records.values()) + self.rows + self.line_ends_in_values
-        told += sum(self.set_aside.values())
-        if self.lines != told:
-            raise AssertionError(f"{self.file}: {self.lines} lines, but {told} accounted for")
+        reported = self.header + self.blank + sum(self.non_records.values()) + self.rows + self.line_ends_in_values
+        reported += sum(self.set_aside.values())
+        if self.lines != reported:
+            raise AssertionError(f"{self.file}: {self.lines} lines, but {reported} accounted for")
 
-    def told_rows(self) -> tuple[int, int]:
+    def counted_rows(self) -> tuple[int, int]:
         """The least and the most data rows that a sender may have counted: lines set aside may be pieces of one record."""
         aside = sum(self.set_aside.values())
         pieces = sum(self.set_aside.get(kind, 0) for kind in ("quote", "width"))
@@ -63,7 +63,9 @@ class FileReport:
 
 @dataclass(frozen=True)
 class Description:
-    """What `shortlist check` tells of a file; `problem` says why it cannot be read, else `source` and `columns` how, and `told_by` why."""
+    """The description of a file for `shortlist check`; `problem` says why it cannot be read, else `source` and `columns` how, and
+    `told_by` why.
+    """
 
     file: str
     header: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The door of ingest: list a dump, read its files, tell of one, find one line again."""
+"""The interface of ingest: list a dump, read its files, describe one, find one line again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.ingest.containers.record_blocks import records_at
 from pipeline.ingest.header.header import Header
 from pipeline.ingest.header.opening import header_names, read_header
 from pipeline.ingest.lines.contract import Grammar
-from pipeline.ingest.passed_over import LeftOutReading
+from pipeline.ingest.passed_over import SkippedReading
 from pipeline.ingest.reading import FileReading
 from pipeline.ingest.set_aside import mask
 from pipeline.ingest.sources.context import ReadContext
@@ -24,7 +24,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-def read_file(file: DumpFile, sources: Sequence[Source], context: ReadContext, threads: int = 1) -> FileReading | LeftOutReading:
+def read_file(file: DumpFile, sources: Sequence[Source], context: ReadContext, threads: int = 1) -> FileReading | SkippedReading:
     """Open a file and recognise it; `threads` will work on its blocks.
 
     Raises
@@ -35,8 +35,8 @@ def read_file(file: DumpFile, sources: Sequence[Source], context: ReadContext, t
     return _reading(file, read_header(file, sources, context), context, threads)
 
 
-def _reading(file: DumpFile, header: Header, context: ReadContext, threads: int = 1) -> FileReading | LeftOutReading:
-    return LeftOutReading(file, header) if header.match.source.left_out else FileReading(file, header, context, threads)
+def _reading(file: DumpFile, header: Header, context: ReadContext, threads: int = 1) -> FileReading | SkippedReading:
+    return SkippedReading(file, header) if header.match.source.left_out else FileReading(file, header, context, threads)
 
 
 def raw_records(file: DumpFile, source: Source, offsets: Sequence[int], context: ReadContext) -> list[str]:

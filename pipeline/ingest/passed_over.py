@@ -1,4 +1,4 @@
-"""A file that is known and passed over: its lines are counted, and told as what they are."""
+"""A file that is recognised and skipped: its lines are counted by name."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.ingest.containers.sidecars import check_sum
 from pipeline.ingest.header.header import Header
 
 
-class LeftOutReading:
+class SkippedReading:
     """Stands for a `FileReading` where a source says `left_out`; `tables()` and `chunks()` give nothing."""
 
     def __init__(self, file: DumpFile, header: Header) -> None:

@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
-def ahead(work: Callable[[Item], Answer], items: Iterable[Item], threads: int) -> Iterator[tuple[Item, Callable[[], Answer]]]:
+def prefetch(work: Callable[[Item], Answer], items: Iterable[Item], threads: int) -> Iterator[tuple[Item, Callable[[], Answer]]]:
     """Each item with a call that gives its answer; with more than one thread the next items are worked on meanwhile.
 
     An answer that nobody asks for is not computed by one thread, and is thrown away by several. What `work` raises, the call raises.

@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from pipeline.ingest.containers.blocks import Block, BlockReader
 from pipeline.ingest.lines.price_lines import Buffer, Layout, take_lines
-from pipeline.ingest.passed_over import LeftOutReading
-from pipeline.ingest.prefetch import ahead
+from pipeline.ingest.passed_over import SkippedReading
+from pipeline.ingest.prefetch import prefetch
 from pipeline.ingest.reading import FileReading, Part
 from pipeline.tables.price_rows import PriceRows
 
@@ -35,7 +35,7 @@ class MarketPrices:
 
 
 @dataclass(frozen=True)
-class _Looked:
+class _Scanned:
     """How many lines a block has, and what was taken of it."""
 
     lines: int
@@ -66,7 +66,7 @@ def plain_layout(reading: FileReading) -> Layout | None:
     return Layout(reading.grammar.width, place["product_id"], place["date"], place["price"], words, empty_price=True)
 
 
-def price_parts(reading: FileReading | LeftOutReading) -> Iterator[MarketPrices | tuple[str, pa.Table]]:
+def price_parts(reading: FileReading | SkippedReading) -> Iterator[MarketPrices | tuple[str, pa.Table]]:
     """All that a file holds: by the block where it is a price history of plain lines, else as `chunks()` gives it."""
     layout = plain_layout(reading) if isinstance(reading, FileReading) else None
     if layout is None or not isinstance(reading, FileReading):
@@ -97,7 +97,7 @@ class PriceReading:
             raise AssertionError(f"{reading.file.name}: no lines of text")
         rest: Block | None = None
         report.lines = reading.header.before_records
-        for (raw, offset, is_open), found in ahead(self._look, reader.pieces(), max(reading.threads, _AT_ONCE)):
+        for (raw, offset, is_open), found in prefetch(self._look, reader.pieces(), max(reading.threads, _AT_ONCE)):
             looked, first = found(), report.lines + 1
             report.lines += looked.lines
             report.size = reader.size
@@ -123,7 +123,7 @@ class PriceReading:
             yield from part.tables
         reading.finish(reader)
 
-    def _look(self, piece: tuple[bytes, int, bool]) -> _Looked:
+    def _look(self, piece: tuple[bytes, int, bool]) -> _Scanned:
         """Take what is plain of a block; of each marketplace and currency the rows, in cents of that currency."""
         raw = piece[0]
         lines, taken, found = 0, [np.zeros(0, np.int64)], list[MarketPrices]()
@@ -132,13 +132,13 @@ class PriceReading:
             for market, currency, digits, named in self._markets(some.words, len(line)):
                 # Where the currency has no decimals, `1299.50` is left to the general reader.
                 here = named if digits else np.arange(len(line))[named][rows.cents[named] % 100 == 0]
-                told = rows.take(here)
-                cents = told.cents if digits else told.cents // 100
-                found.append(MarketPrices(market, currency, PriceRows(told.key, told.day, cents)))
+                reported = rows.take(here)
+                cents = reported.cents if digits else reported.cents // 100
+                found.append(MarketPrices(market, currency, PriceRows(reported.key, reported.day, cents)))
                 taken.append(line[here] + lines)
             lines += some.lines
         every = np.concatenate(taken)
-        return _Looked(lines, every if len(taken) <= 2 else np.sort(every), found)
+        return _Scanned(lines, every if len(taken) <= 2 else np.sort(every), found)
 
     def _markets(self, words: tuple[np.ndarray, ...], rows: int) -> Iterator[tuple[str, str, int, np.ndarray | slice]]:
         """(marketplace, currency, minor digits, rows) for each pair that the cells name and the plan knows; all rows are a slice."""
@@ -195,7 +195,7 @@ class PriceReading:
         if part.rest is not None:
             raise AssertionError(f"{self.reading.file.name}: lines were held back at the end of a part")
         numbers = chosen + block.first_line
-        told = []
+        reported = []
         for name, rows in part.tables:
             line = np.asarray(rows["line"])
             table = rows.set_column(rows.schema.get_field_index("line"), rows.schema.field("line"), pa.array(numbers[line]))
@@ -203,5 +203,5 @@ class PriceReading:
                 again = is_plain[chosen[line]]
                 part.counts.rows -= int(again.sum())
                 table = table.filter(pa.array(~again))
-            told.append((name, table))
-        return Part(told, part.counts, None)
+            reported.append((name, table))
+        return Part(reported, part.counts, None)

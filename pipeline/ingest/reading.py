@@ -19,11 +19,11 @@ from pipeline.ingest.containers.record_blocks import RecordReader
 from pipeline.ingest.containers.sidecars import check_rows, check_sum
 from pipeline.ingest.header.header import Header, encodings
 from pipeline.ingest.lines.contract import MESSAGES, Grammar, Lines, split
-from pipeline.ingest.prefetch import ahead
+from pipeline.ingest.prefetch import prefetch
 from pipeline.ingest.rows.chunk import Chunk, Fault
 from pipeline.ingest.rows.converter import Converter
 from pipeline.ingest.rows.embedded_history import SCHEMA as HISTORY_SCHEMA
-from pipeline.ingest.set_aside import Aside
+from pipeline.ingest.set_aside import SetAside
 from pipeline.ingest.sources.context import ReadContext
 from pipeline.tables import schemas
 
@@ -112,7 +112,7 @@ class FileReading:
 
     def _parts(self, blocks: Iterator[Block]) -> Iterator[Part]:
         rest: Block | None = None
-        for block, found in ahead(self.read_block, blocks, self.threads):
+        for block, found in prefetch(self.read_block, blocks, self.threads):
             # Lines that waited for this block: it is read again with them before it.
             part = self.read_block(rest.before(block)) if rest else found()
             rest = part.rest
@@ -129,7 +129,7 @@ class FileReading:
             raise self.cut_off()
         counts = FileReport(self.file.name, self.source.name, self.source.table, separator=self.grammar.separator, blank=lines.blank)
         part = Part([], counts, rest)
-        aside = Aside(lines, counts, self.match.personal)
+        aside = SetAside(lines, counts, self.match.personal)
         for line, kind in lines.refused:
             aside.add(line, Fault("", kind, MESSAGES[kind]), None)
         batches = [(table, _Batch(np.flatnonzero(lines.kept), None, lines))]
@@ -188,7 +188,7 @@ class FileReading:
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 
-    def _typed(self, parsed: pa.Table, batch: _Batch, aside: Aside) -> Iterator[tuple[str, pa.Table]]:
+    def _typed(self, parsed: pa.Table, batch: _Batch, aside: SetAside) -> Iterator[tuple[str, pa.Table]]:
         chunk, counts = self.converter.convert(parsed), aside.counts
         for header, softened in chunk.softened.items():
             counts.softened[header] = counts.softened.get(header, 0) + softened
@@ -299,7 +299,7 @@ class FileReading:
         if report.rows == 0:
             report.warnings.append("no rows")
         report.check_ledger()
-        check_rows(self.file.name, self.file.promise, *report.told_rows())
+        check_rows(self.file.name, self.file.promise, *report.counted_rows())
 
 
 def _raw(batch: _Batch, row: int) -> bytes | None:

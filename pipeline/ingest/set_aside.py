@@ -15,7 +15,7 @@ HIDDEN = "***"
 _RAW_BYTES = 8 << 10
 
 
-class Aside:
+class SetAside:
     """Lines of one block that are set aside."""
 
     def __init__(self, lines: Lines, counts: FileReport, personal: frozenset[int]) -> None:
@@ -47,7 +47,7 @@ class Aside:
 
 
 def mask(record: bytes, personal: frozenset[int], separator: str, parses: bool) -> str:
-    """A record as text, its personal cells as `***`; the whole of it where it cannot be told which cells those are."""
+    """A record as text, its personal cells as `***`; all of it where those cells cannot be located."""
     text = record[:_RAW_BYTES].decode("utf-8", errors="replace").rstrip("\r")
     if not personal:
         return text

@@ -56,8 +56,8 @@ class Words:
 
     def __call__(self, text: str, /, **holes: object) -> str:
         """The text in this language with its holes filled (a hole may carry a format, `{n:,}`)."""
-        told = CHINESE.get(text, text) if self.language == "zh" else text
-        return told.format(**holes) if holes else told
+        reported = CHINESE.get(text, text) if self.language == "zh" else text
+        return reported.format(**holes) if holes else reported
 
     def found(self, sentence: str | None) -> str:
         """A finished English sentence in this language; what no pattern fits stays as it is."""

@@ -1,4 +1,4 @@
-"""What became of every line of every file: the checked accounts, and the lines that could not be taken."""
+"""Line accounting: every line of every file is counted once, and lines that were set aside are written with their place."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def ledger(reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], repeats
 
 
 def _first_fault(reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], file: str) -> str:
-    told = [row for read in reads if read.report.file == file for row in spilled_set_aside(read.spills).slice(0, 1).to_pylist()]
-    told += [row for answer in decided for row in answer.conflicts if row["file"] == file]
-    if not told:
+    reported = [row for read in reads if read.report.file == file for row in spilled_set_aside(read.spills).slice(0, 1).to_pylist()]
+    reported += [row for answer in decided for row in answer.conflicts if row["file"] == file]
+    if not reported:
         return "no example"
-    column = f", column {told[0]['column']}" if told[0]["column"] else ""
-    return f"first at line {told[0]['line']}{column}; wanted: {told[0]['message']}"
+    column = f", column {reported[0]['column']}" if reported[0]["column"] else ""
+    return f"first at line {reported[0]['line']}{column}; wanted: {reported[0]['message']}"
 
 
 def spilled_set_aside(spills: Sequence[tuple[str, Path]]) -> pa.Table:
@@ -102,5 +102,5 @@ def write_unmatched(out: Path, unmatched: pa.Table, metadata: dict[str, str]) ->
         said = [name for name in unmatched.column_names if name not in ("line", "byte_offset")]
         ordered = unmatched.sort_by([(name, "ascending") for name in (*said, "line")])
         costs = {name: pc.divide(pc.cast(ordered[name], pa.float64()), 10_000.0) for name in said if name.endswith("_e4")}
-        told = pa.table([costs.get(name, ordered[name]) for name in ordered.column_names], schema=schema(UNMATCHED_OFFERS))
-        sink.write(told)
+        reported = pa.table([costs.get(name, ordered[name]) for name in ordered.column_names], schema=schema(UNMATCHED_OFFERS))
+        sink.write(reported)

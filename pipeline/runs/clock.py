@@ -1,4 +1,4 @@
-"""How long each stage of a run took, and how much memory a process of it had at most."""
+"""Seconds of each stage of a run, and the peak memory of its processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What must be known across buckets before any is decided: which product an offer is for, how late suppliers are, the seller's tables."""
+"""Facts across buckets, gathered before any bucket is decided: the product of each offer, the lateness of suppliers, the seller's
+tables.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ from pipeline.tables.schemas import DELIVERIES, DUMP_TABLES, schema
 
 
 @dataclass(frozen=True)
-class Gathered:
+class CrossBucketFacts:
     """What must be known across buckets, as spills, with the offers that no product takes and the repeats found on the way."""
 
     spills: tuple[tuple[str, Path], ...]
@@ -33,12 +35,12 @@ class Gathered:
     repeats: Counter[str]
 
 
-def gather_facts(reads: Sequence[ReadAnswer], inputs: Inputs, work: Path, buckets: int) -> Gathered:
+def cross_bucket_facts(reads: Sequence[ReadAnswer], inputs: Inputs, work: Path, buckets: int) -> CrossBucketFacts:
     """Which product each offer is for, how late suppliers are, the seller's decisions and listings."""
     spills = [spill for answer in reads for spill in answer.spills]
     repeats = Counter[str]()
 
-    def told_once(name: str, bucket: int = 0) -> pd.DataFrame:
+    def without_exact_repeats(name: str, bucket: int = 0) -> pd.DataFrame:
         rows, counts = without_repeats(to_frame(spilled(spills, name, bucket)))
         repeats.update(counts)
         return rows
@@ -48,23 +50,23 @@ def gather_facts(reads: Sequence[ReadAnswer], inputs: Inputs, work: Path, bucket
     earlier = to_frame(inputs.known.records("deliveries", schema(DELIVERIES).append(PARCELS)))
     lateness = lateness_counts(known_deliveries(earlier, to_frame(spilled(spills, "deliveries"))), as_of)
     write_spill(work / "facts-lateness.parquet", pa.Table.from_pandas(lateness, preserve_index=False), 1)
-    write_spill(work / "facts-decisions.parquet", to_arrow(told_once("decisions"), DUMP_TABLES["decisions"]), 1)
-    listed = to_arrow(told_once("listed"), DUMP_TABLES["listed"])
+    write_spill(work / "facts-decisions.parquet", to_arrow(without_exact_repeats("decisions"), DUMP_TABLES["decisions"]), 1)
+    listed = to_arrow(without_exact_repeats("listed"), DUMP_TABLES["listed"])
     write_spill(work / "facts-listed.parquet", listed.append_column("_listed", pa.array([True] * len(listed), pa.bool_())), 1)
 
-    matches = told_once("matches")
+    matches = without_exact_repeats("matches")
     has_offers = any(name == "offers" for name, _ in spills)
     codes = _codes(spills) if has_offers else product_codes(to_frame(schema(DUMP_TABLES["candidates"]).empty_table()))
     columns = schema(DUMP_TABLES["offers"])
     matched_spills, unmatched = [], [columns.empty_table()]
     for bucket in range(buckets if has_offers else 0):
-        matched, rest = match_offers(told_once("offers", bucket), matches, codes)
+        matched, rest = match_offers(without_exact_repeats("offers", bucket), matches, codes)
         found = pa.Table.from_pandas(matched, schema=columns.append(pa.field("matched_by", pa.string())), preserve_index=False)
         target = work / f"matched-{bucket:05d}.parquet"
         write_spill(target, with_bucket(found.replace_schema_metadata(), buckets), buckets)
         matched_spills.append(("matched_offers", target))
         unmatched.append(to_arrow(rest, DUMP_TABLES["offers"]))
-    return Gathered((*spills, *matched_spills), pa.concat_tables(unmatched), repeats)
+    return CrossBucketFacts((*spills, *matched_spills), pa.concat_tables(unmatched), repeats)
 
 
 def _codes(spills: Sequence[tuple[str, Path]]) -> pd.DataFrame:

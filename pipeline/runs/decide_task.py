@@ -1,4 +1,4 @@
-"""What a worker does then: decide the products of one bucket and keep the answer as spills. Paths and parameters in, small facts out."""
+"""The deciding task of a worker: decide the products of one bucket and spill the answer. Paths and parameters in, small facts out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pipeline.stages.categories.gate import CategoryPolicy, CategoryRules, compi
 from pipeline.stages.fitted_models import NO_MODELS, FittedModels
 from pipeline.stages.margin.unit_economics import Tariff, schedules_in_force
 from pipeline.stages.offers.costs import Rates, rate_counts
-from pipeline.stages.records.earlier_weeks import KEPT_COLUMNS, told_once
+from pipeline.stages.records.earlier_weeks import KEPT_COLUMNS, without_exact_repeats
 from pipeline.store.kept_weeks import Known
 from pipeline.store.parquet import read_parquet, read_spill, write_spill
 from pipeline.store.price_spills import PriceSpill, SpillFile
@@ -106,7 +106,7 @@ def _spill_kept(task: DecideTask, prices: Mapping[str, PriceRows], bucket: Bucke
             spill.write(rows)
     for name, rows in (("orders", bucket.orders), ("returns", bucket.returns)):
         columns = KEPT_COLUMNS[name]
-        table = to_arrow(told_once(rows, columns), columns)
+        table = to_arrow(without_exact_repeats(rows, columns), columns)
         if table.num_rows:
             kept[name] = task.work / f"kept-{name}-{task.bucket:05d}.parquet"
             table = table.append_column("hash", pa.array(product_hash(table["product_id"])))
@@ -150,7 +150,7 @@ def _facts(work: Path, plan: Plan, as_of: dt.date, models: FittedModels) -> Week
     """What is the same for every bucket of a run, put together once in each process."""
     if work not in _FACTS:
         _FACTS.clear()
-        _FACTS[work] = _gathered(work, plan, as_of, models)
+        _FACTS[work] = _load_facts(work, plan, as_of, models)
     return _FACTS[work]
 
 
@@ -169,7 +169,7 @@ def _category_rules(configs: Configs) -> CategoryRules:
     return compile_rules(configs.category_tables)
 
 
-def _gathered(work: Path, plan: Plan, as_of: dt.date, models: FittedModels) -> WeekFacts:
+def _load_facts(work: Path, plan: Plan, as_of: dt.date, models: FittedModels) -> WeekFacts:
     configs = load_configs()
     day = day_number(as_of)
     return WeekFacts(

@@ -59,10 +59,10 @@ def import_decisions(data: Path, workbook: Path, on: str | None) -> Imported:
     with folder.lock():
         header, rows = read_decisions_csv(path)
         header = [*header, *(name for name in _HEADER if name not in header)]
-        told = Imported(path, *_merge(rows, typed.decisions, day.isoformat()))
-        if told.new or told.changed:
+        reported = Imported(path, *_merge(rows, typed.decisions, day.isoformat()))
+        if reported.new or reported.changed:
             replace_file(path, _csv_bytes(header, rows))
-    return told
+    return reported
 
 
 def _merge(rows: list[dict[str, str]], decisions: Sequence[Decision], day: str) -> tuple[int, int, int, int]:
@@ -77,9 +77,9 @@ def _merge(rows: list[dict[str, str]], decisions: Sequence[Decision], day: str) 
         held = newest.get((decision.marketplace, decision.product_id)) or newest.get(("", decision.product_id))
         if not decision.values:
             continue
-        told = {name: decision.values.get(name, "") for name in _TAKEN}
+        reported = {name: decision.values.get(name, "") for name in _TAKEN}
         if held is None:
-            rows.append({"product_id": decision.product_id, "marketplace": decision.marketplace, "decided_on": day, **told})
+            rows.append({"product_id": decision.product_id, "marketplace": decision.marketplace, "decided_on": day, **reported})
             new += 1
         elif _said(held) == dict(decision.values):
             same += 1
@@ -87,9 +87,9 @@ def _merge(rows: list[dict[str, str]], decisions: Sequence[Decision], day: str) 
             older += 1
         else:
             # A note alone does not make the decision younger: a skip must not start again.
-            if held.get("decision", "") != told["decision"] or held.get("quoted_cost", "") != told["quoted_cost"]:
+            if held.get("decision", "") != reported["decision"] or held.get("quoted_cost", "") != reported["quoted_cost"]:
                 held["decided_on"] = day
-            held.update(told)
+            held.update(reported)
             changed += 1
     return new, changed, same, older
 

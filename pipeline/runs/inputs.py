@@ -1,4 +1,4 @@
-"""Which dump a run reads, for which week, and everything else that can change its answer, hashed into the run id."""
+"""The inputs of a run: the dump, its week, and everything else that can change the answer, hashed into the run id."""
 
 from __future__ import annotations
 
@@ -33,8 +33,10 @@ _LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "pydantic",
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What earlier weeks give to a week: what they told and the shapes compared with (week, digest), the last list (week, run id)."""
+class EarlierWeeks:
+    """What a week takes from earlier weeks: their observations and the shapes compared with (week, digest), the last list (week, run
+    id).
+    """
 
     known: tuple[tuple[str, str], ...]
     previous: tuple[str, str] | None
@@ -56,7 +58,7 @@ class Inputs:
     digests: Mapping[str, tuple[int, str]]
     seller_file: DumpFile | None
     known: Known
-    ground: Ground
+    ground: EarlierWeeks
 
 
 def find_dump(data: DataFolder, dump: Path | None, week: str | None, sample_if_empty: bool) -> tuple[Path, str, bool]:
@@ -65,7 +67,7 @@ def find_dump(data: DataFolder, dump: Path | None, week: str | None, sample_if_e
     Raises
     ------
     UsageError
-        The week cannot be told, or two weeks contradict each other.
+        The week cannot be found, or two weeks contradict each other.
     DumpError
         The dump that was named is not there.
     NothingToDo
@@ -175,13 +177,15 @@ def _is_sample(data: DataFolder, week: str) -> bool:
     return bool((data.manifest(week) or {}).get("sample"))
 
 
-def ground_of(data: DataFolder, manifests: Mapping[str, Mapping[str, Any]], week: str, is_sample: bool, compared: int) -> Ground:
+def earlier_weeks_of(
+    data: DataFolder, manifests: Mapping[str, Mapping[str, Any]], week: str, is_sample: bool, compared: int
+) -> EarlierWeeks:
     """What earlier weeks give to a week now; `manifests` are those of the lists in force, `compared` how many shapes the guards take."""
     earlier = [w for w in sorted(manifests) if w < week and bool(manifests[w]["sample"]) == is_sample]
     known = () if is_sample else data.kept.known(before=week).weeks
     previous = (earlier[-1], str(manifests[earlier[-1]]["run_id"])) if earlier else None
     shapes = tuple((w, digest_of(manifests[w].get("shape"))[:16]) for w in earlier[-compared:])
-    return Ground(known, previous, shapes)
+    return EarlierWeeks(known, previous, shapes)
 
 
 def manifests_in_force(data: DataFolder) -> dict[str, dict[str, Any]]:
@@ -211,7 +215,7 @@ def gather(data: DataFolder, dump: Path, week: str, is_sample: bool, compared: i
         check_sum(file.name, file.promise, digests[file.name][1])
     if [file.name for file in again] != [file.name for file in files]:
         raise DumpError(f"{dump.name}: files came or went while it was read; wait for the upload to finish, then run again")
-    ground = ground_of(data, manifests_in_force(data), week, is_sample, compared)
+    ground = earlier_weeks_of(data, manifests_in_force(data), week, is_sample, compared)
     known = Known() if is_sample else data.kept.known(before=week)
     return Inputs(dump, week, is_sample, files, digests, seller_file, known, ground)
 
@@ -234,7 +238,7 @@ def versions() -> Mapping[str, str]:
 
 def run_id(inputs: Inputs, plan: Plan, options: Mapping[str, object]) -> str:
     """The first 16 hexadecimal digits of a SHA-256 over all that can change the answer; never the clock, the place or the workers."""
-    told: Sequence[object] = [
+    reported: Sequence[object] = [
         inputs.week,
         inputs.is_sample,
         sorted((name, digest) for name, (_, digest) in inputs.digests.items()),
@@ -245,4 +249,4 @@ def run_id(inputs: Inputs, plan: Plan, options: Mapping[str, object]) -> str:
         versions(),
         dict(options),
     ]
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(reported, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""What would be read of a dump: each file, its source, which column matched what, rows, and what would be set aside; writes nothing."""
+"""Inspection of a dump for `check`: each file, its source, matched columns, rows, and what would be set aside; writes nothing."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ _NAMES = 8  # headers named in a line
 
 
 def check_dump(dump: Path, plan: Plan) -> dict[str, Any]:
-    """Every file read to its end and told; `problems` counts those that would refuse the dump."""
+    """Every file read to its end and described; `problems` counts those that would refuse the dump."""
     if not dump.exists():
         raise DumpError(f"{dump}: not there; name a folder or a file that holds the dump")
     context = read_context(plan)
     files: list[dict[str, Any]] = []
     for file in list_dump(dump):
         try:
-            told = describe(file, sources(), context)
+            reported = describe(file, sources(), context)
         except OSError as error:
             problem = str(unreadable(file.name, error))
             files.append({"header": [], "file": file.name, "source": None, "table": None, "problem": problem})
             continue
         entry: dict[str, Any] = {
-            "header": list(told.header),
+            "header": list(reported.header),
             "file": file.name,
-            "source": told.source,
-            "table": told.table,
-            "problem": told.problem,
+            "source": reported.source,
+            "table": reported.table,
+            "problem": reported.problem,
         }
-        if told.problem is None:
-            entry |= {"columns": told.columns, "unused": list(told.unused), "told_by": list(told.told_by)}
+        if reported.problem is None:
+            entry |= {"columns": reported.columns, "unused": list(reported.unused), "told_by": list(reported.told_by)}
             try:
                 reading = read_file(file, sources(), context)
                 kinds: Counter[str] = Counter()
@@ -57,10 +57,10 @@ def check_dump(dump: Path, plan: Plan) -> dict[str, Any]:
     return {"dump": str(dump), "files": files, "problems": sum(1 for entry in files if entry["problem"])}
 
 
-def check_lines(told: dict[str, Any], say: Words = ENGLISH) -> list[str]:
+def check_lines(reported: dict[str, Any], say: Words = ENGLISH) -> list[str]:
     """The same for a terminal."""
     lines: list[str] = []
-    for entry in told["files"]:
+    for entry in reported["files"]:
         if entry["problem"]:
             lines += [say("{file}: cannot be read", file=entry["file"]), f"  {say.found(entry['problem'])}"]
             lines += ["  " + say("its columns: {headers}", headers=_shown(entry["header"], say))] if entry["header"] else []
@@ -84,8 +84,8 @@ def check_lines(told: dict[str, Any], say: Words = ENGLISH) -> list[str]:
                 where = say("line {line}{column}", line=sample["line"], column=column)
                 lines.append(f"    {where}: {say.found(sample['message'])}: {str(sample['raw'])[:120]}")
         lines += ["  " + say("note: {text}", text=say.found(text)) for text in ledger["warnings"]]
-    good, files = len(told["files"]) - told["problems"], len(told["files"])
-    if told["problems"]:
+    good, files = len(reported["files"]) - reported["problems"], len(reported["files"])
+    if reported["problems"]:
         return [*lines, say("{good} of {files} files can be read; the others refuse the dump", good=good, files=files)]
     return [*lines, say("{good} of {files} files can be read", good=good, files=files)]
 

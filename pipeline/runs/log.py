@@ -1,4 +1,4 @@
-"""What a run tells a program that watches it: one JSON object a line, with the time, the run, the week and the stage; no row of data.
+"""The log of a run for programs: one JSON object a line, with the time, the run, the week and the stage; no row of data.
 
 A log that cannot be written never stops a run.
 """

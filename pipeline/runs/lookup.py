@@ -75,11 +75,11 @@ def explain_product(data: Path, product: str, week: str | None, marketplace: str
         if models.digests.get("categories") != (manifest.get("models") or {}).get("categories"):
             way = ["the text model has changed since this run: run the week again to see the way"]
         else:
-            way = _category_trail(one.to_pylist()[0], plan, configs, models.categories)
+            way = _category_trace(one.to_pylist()[0], plan, configs, models.categories)
         yield {**explained(one, plan, configs.digits), "category_trail": way}, ranks
 
 
-def _category_trail(row: dict[str, Any], plan: Plan, configs: Configs, model: CategoryModel | None) -> list[str]:
+def _category_trace(row: dict[str, Any], plan: Plan, configs: Configs, model: CategoryModel | None) -> list[str]:
     """The way to the row's category verdict, as long as the rule files are those of its run."""
     rules = compile_rules(configs.category_tables)
     if row.get("rules_version") != rules.digest[:16]:
@@ -133,7 +133,7 @@ def rewrite_report(data: Path, week: str | None, lang: str | None) -> tuple[str,
     return week, [held.root / "shortlists" / week / name for name, _ in made], bool(changed)
 
 
-def spoken(data: Path, week: str | None) -> str | None:
+def run_language(data: Path, week: str | None) -> str | None:
     """The language that the plan of a week's run names; None where there is no such run."""
     try:
         held = DataFolder(data).manifest(week_folder(data, week)[0]) or {}

@@ -1,4 +1,4 @@
-"""What a run tells of itself in `run.json` and in the metadata of its files, and whether its figures are like those of the last weeks."""
+"""The manifest (`run.json`) and the metadata of a run's files, and the comparison of its figures with earlier weeks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.costs.fees import FeeSchedule, parse_schedules
 from pipeline.errors import DoubtError
 from pipeline.publish.tables.run_json import SCHEMA_VERSION, totals
 from pipeline.publish.tables.shortlist import Lists
-from pipeline.publish.text.warnings import pass_share_warning, rate_words, supplier_questions
+from pipeline.publish.text.warnings import pass_share_warning, rate_warnings, supplier_questions
 from pipeline.publish.text.week_shape import doubts, plain, shape_of
 from pipeline.runs.decide_task import DecideAnswer
 from pipeline.runs.inputs import Inputs, versions
@@ -48,7 +48,7 @@ def file_metadata(inputs: Inputs, plan: Plan) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Made:
+class RunTables:
     """What a run has read, decided and written by now.
 
     `entries` are the files' accounts, `before` is the folder of the last list, against which new and gone are counted, `out` holds the
@@ -62,7 +62,7 @@ class Made:
     out: Path
 
 
-def manifest_of(inputs: Inputs, plan: Plan, made: Made) -> dict[str, Any]:
+def manifest_of(inputs: Inputs, plan: Plan, made: RunTables) -> dict[str, Any]:
     """What was read and what became of it."""
     as_of = sunday_of(inputs.week)
     lists, verdicts = made.lists, {name: made.lists.verdicts.get(name, 0) for name in VERDICTS}
@@ -120,13 +120,13 @@ def _keys_of(run: Path | None) -> set[tuple[str, str]]:
     return set(zip(table["marketplace"].to_pylist(), table["product_id"].to_pylist(), strict=True))
 
 
-def _warnings(made: Made, plan: Plan) -> list[str]:
+def _warnings(made: RunTables, plan: Plan) -> list[str]:
     """What a person should know of the files and the exchange rates."""
     entries = made.entries
     empty = [e for e in entries if not e["rows"] and not e["set_aside"] and e["table"] in DUMP_TABLES]
     return [
         *(f"{e['file']}: {text}" for e in entries for text in e["warnings"] if text != "no rows"),
-        *rate_words([answer.rates for answer in made.decided], plan),
+        *rate_warnings([answer.rates for answer in made.decided], plan),
         *(f"{e['file']}: a header without rows" for e in empty),
     ]
 

@@ -1,4 +1,4 @@
-"""What a plan says must name things that exist: rules, marketplaces, currencies, sources."""
+"""Checks that a plan names existing rules, marketplaces, currencies and sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker does first: read one file of a dump strictly and spill its typed rows. Paths and parameters in, small facts out."""
+"""The reading task of a worker: read one file of a dump strictly and spill its typed rows. Paths and parameters in, small facts out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pipeline.config.locations import CONFIGS
 from pipeline.config.plan import Plan, SourceFacts
 from pipeline.ingest.containers.dump_files import unreadable
 from pipeline.ingest.dump import DumpFile, FileReport, ReadContext, read_file
-from pipeline.ingest.prefetch import ahead
+from pipeline.ingest.prefetch import prefetch
 from pipeline.ingest.price_reading import MarketPrices, price_parts
 from pipeline.ingest.sources.schema import Source, load_sources
 from pipeline.runs.spills import with_bucket
@@ -91,7 +91,7 @@ def _read_and_spill(task: ReadTask) -> ReadAnswer:
     reading = read_file(task.file, sources(), task.context, task.threads)
     prices = _PriceSpills(task)
     spills = []
-    for _, spill in ahead(
+    for _, spill in prefetch(
         functools.partial(_spill, task),
         enumerate(_batches(_counted(task, price_parts(reading), reading.report), prices)),
         min(task.threads, 2) - 1,
@@ -104,9 +104,9 @@ def _read_and_spill(task: ReadTask) -> ReadAnswer:
 def _counted(task: ReadTask, parts: Iterable[Told], report: FileReport) -> Iterator[Told]:
     """The same parts; whoever looks on learns how far the file is read."""
     for part in parts:
-        engine.tell_read(task.place, report.size, report.rows)
+        engine.report_progress(task.place, report.size, report.rows)
         yield part
-    engine.tell_read(task.place, report.size, report.rows)
+    engine.report_progress(task.place, report.size, report.rows)
 
 
 class _PriceSpills:
@@ -121,21 +121,21 @@ class _PriceSpills:
 
     def add_table(self, table: pa.Table) -> None:
         """Rows in the columns of `tables.schemas.PRICE_HISTORY`."""
-        told = packed(table)
-        merge_ids(self._wide, told.wide)
-        for market, rows in told.rows.items():
-            self.add(MarketPrices(market, told.currencies[market], rows))
+        reported = packed(table)
+        merge_ids(self._wide, reported.wide)
+        for market, rows in reported.rows.items():
+            self.add(MarketPrices(market, reported.currencies[market], rows))
 
-    def add(self, told: MarketPrices) -> None:
+    def add(self, reported: MarketPrices) -> None:
         """Rows of one marketplace."""
-        market = told.market
+        market = reported.market
         if market not in self._files:
             path = self._task.work / f"prices-{market}-{self._task.place:05d}.prices"
-            facts = {"file": self._task.file.name, "marketplace": market, "currency": told.currency}
+            facts = {"file": self._task.file.name, "marketplace": market, "currency": reported.currency}
             self._files[market] = PriceSpill(path, self._task.buckets, facts)
             self._spills.append(("prices", path))
         pending = self._pending.setdefault(market, [])
-        pending.append(told.rows)
+        pending.append(reported.rows)
         if sum(map(len, pending)) >= _SPILL_PRICES:
             self._files[market].write(PriceRows.of(self._pending.pop(market)))
 
@@ -155,11 +155,11 @@ class _PriceSpills:
 def _batches(parts: Iterable[Told], prices: _PriceSpills) -> Iterator[tuple[str, list[pa.Table]]]:
     """Chunks of one table, put together until they are worth a spill; prices go their own way."""
     pending: dict[str, list[pa.Table]] = {}
-    for told in parts:
-        if isinstance(told, MarketPrices):
-            prices.add(told)
+    for reported in parts:
+        if isinstance(reported, MarketPrices):
+            prices.add(reported)
             continue
-        name, table = told
+        name, table = reported
         if name == "price_history":
             prices.add_table(table.select(_PRICES.names).cast(_PRICES))
             continue

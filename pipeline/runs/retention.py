@@ -1,4 +1,4 @@
-"""What of a week's dump is kept for the weeks after it: prices, orders, return reports, deliveries, and what was set aside of them."""
+"""Retention: what is kept of a week's dump for later weeks (prices, orders, return reports, deliveries, and what was set aside)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.runs.read_task import ReadAnswer
 from pipeline.runs.spills import spilled
 from pipeline.stages.records.earlier_weeks import counted
 from pipeline.store.compaction import merge_loose
-from pipeline.store.files import keep_bytes, make_folder
+from pipeline.store.files import make_folder, write_new_file
 from pipeline.store.kept_prices import RunSink, group_count
 from pipeline.store.kept_weeks import KeptWeeks, merge_ids, read_ids, write_ids
 from pipeline.store.parquet import ParquetSink, read_parquet
@@ -31,8 +31,8 @@ _KEPT = ("price_history", "orders", "returns", "deliveries")
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a dump told: its files as read, its buckets as decided, each file's accounts, and the folder that holds what was set aside."""
+class WeekRecords:
+    """What a run keeps of a dump: its files as read, its buckets as decided, each file's accounts, and the folder of what was set aside."""
 
     reads: Sequence[ReadAnswer]
     decided: Sequence[DecideAnswer]
@@ -40,30 +40,30 @@ class Told:
     out: Path
 
 
-def keep_week(kept: KeptWeeks, week: str, told: Told, work: Path) -> None:
-    """Add what a dump told to the store, then merge runs when enough have gathered."""
+def store_week(kept: KeptWeeks, week: str, reported: WeekRecords, work: Path) -> None:
+    """Add a dump's observations to the store, then merge runs when there are enough."""
     filled, merged = work / "kept", work / "merged"
     make_folder(filled)
-    _prices(told, filled)
-    _records(told, filled)
-    _accounts(week, told, filled)
+    _prices(reported, filled)
+    _records(reported, filled)
+    _accounts(week, reported, filled)
     kept.keep(week, sunday_of(week).isoformat(), filled)
     make_folder(merged)
     merge_loose(kept, merged)
 
 
-def _prices(told: Told, filled: Path) -> None:
+def _prices(reported: WeekRecords, filled: Path) -> None:
     currency = {code: market.currency for code, market in load_configs().marketplaces.items()}
-    markets = sorted({name for answer in told.decided for name, path in answer.kept.items() if path.suffix == ".prices"})
+    markets = sorted({name for answer in reported.decided for name, path in answer.kept.items() if path.suffix == ".prices"})
     for market in markets:
-        paths = [answer.kept[market] for answer in told.decided if market in answer.kept]
+        paths = [answer.kept[market] for answer in reported.decided if market in answer.kept]
         groups = group_count(sum(len(_rows(path)) for path in paths))
         facts = {"marketplace": market, "currency": currency[market]}
         with RunSink(filled / f"prices-{market}.parquet", groups, facts) as sink:
             for path in paths:
                 sink.write(_rows(path))
     ids: dict[int, str] = {}
-    for path in (path for read in told.reads for name, path in read.spills if name == "price_ids"):
+    for path in (path for read in reported.reads for name, path in read.spills if name == "price_ids"):
         merge_ids(ids, read_ids(path))
     write_ids(filled / "ids.parquet", ids)
 
@@ -73,26 +73,26 @@ def _rows(path: Path) -> PriceRows:
         return spill.read(0)
 
 
-def _records(told: Told, filled: Path) -> None:
+def _records(reported: WeekRecords, filled: Path) -> None:
     for name in ("orders", "returns"):
-        parts = [read_parquet(answer.kept[name]) for answer in told.decided if name in answer.kept]
+        parts = [read_parquet(answer.kept[name]) for answer in reported.decided if name in answer.kept]
         if parts:
             with ParquetSink(filled / f"{name}.parquet", parts[0].schema) as sink:
                 for part in parts:
                     sink.write(part)
-    deliveries = counted(to_frame(spilled([spill for read in told.reads for spill in read.spills], "deliveries")))
+    deliveries = counted(to_frame(spilled([spill for read in reported.reads for spill in read.spills], "deliveries")))
     if len(deliveries):
         columns = schema(DELIVERIES).append(PARCELS)
         with ParquetSink(filled / "deliveries.parquet", columns) as sink:
             sink.write(pa.Table.from_pandas(deliveries, schema=columns, preserve_index=False).replace_schema_metadata())
 
 
-def _accounts(week: str, told: Told, filled: Path) -> None:
+def _accounts(week: str, reported: WeekRecords, filled: Path) -> None:
     """The accounts of the files whose rows are kept, and their lines that were set aside."""
-    entries = [dict(entry) for entry in told.entries if entry["table"] in _KEPT]
-    keep_bytes(filled / "ledger.json", (json.dumps({week: entries}, sort_keys=True, default=str) + "\n").encode())
+    entries = [dict(entry) for entry in reported.entries if entry["table"] in _KEPT]
+    write_new_file(filled / "ledger.json", (json.dumps({week: entries}, sort_keys=True, default=str) + "\n").encode())
     files = pa.array([str(entry["file"]) for entry in entries], pa.string())
-    aside = read_parquet(told.out / "set_aside.parquet", None, [("file", "in", files.to_pylist())] if len(files) else None)
+    aside = read_parquet(reported.out / "set_aside.parquet", None, [("file", "in", files.to_pylist())] if len(files) else None)
     aside = aside if len(files) else aside.slice(0, 0)
     table = aside.append_column("week", pa.array([week] * aside.num_rows, pa.string())).replace_schema_metadata()
     with ParquetSink(filled / "set_aside.parquet", table.schema) as sink:

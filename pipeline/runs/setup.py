@@ -45,7 +45,7 @@ def check_configs(plan: Path | None, say: Words = ENGLISH) -> list[str]:
 
 
 def source_entries() -> list[dict[str, Any]]:
-    """Each source with its table, title and the headers that tell it."""
+    """Each source with its table, title and the headers that identify it."""
     entries = []
     for source in load_sources(CONFIGS / "sources"):
         tells = source.recognise
@@ -86,13 +86,13 @@ def set_up(data: Path, is_default_data: bool, say: Words = ENGLISH) -> list[str]
     lines = []
     if not held.dumps.is_dir():
         write_files(held.dumps, [])
-        told = "made {folder}: put each week's exports into a folder named by its week, for example {example}"
-        lines.append(say(told, folder=held.dumps, example=held.dumps / "2026-W47"))
+        message = "made {folder}: put each week's exports into a folder named by its week, for example {example}"
+        lines.append(say(message, folder=held.dumps, example=held.dumps / "2026-W47"))
     templates = data / "templates"
     if not templates.is_dir():
         write_files(templates, _templates())
-        told = "made {folder}: one file per table with its headers; fill in what you have, leave out what you have not"
-        lines.append(say(told, folder=templates))
+        message = "made {folder}: one file per table with its headers; fill in what you have, leave out what you have not"
+        lines.append(say(message, folder=templates))
     is_found = is_default_data and CLONE is None
     plan = Path(OWN_PLAN) if is_found else data / OWN_PLAN
     if not plan.exists():

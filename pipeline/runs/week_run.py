@@ -1,4 +1,4 @@
-"""One week for real: find the dump, read it, decide every bucket, write the list, point to it last."""
+"""One week end to end: find the dump, read it, decide every bucket, write the list, and move the pointer last."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from pipeline.ingest.dump import ReadContext
 from pipeline.messages import chosen
 from pipeline.publish.documents import RunFolder, documents
 from pipeline.publish.tables.reason_counts import ReasonCounts
-from pipeline.publish.tables.report_inputs import write_notes, write_shown
+from pipeline.publish.tables.report_inputs import write_notes, write_report_inputs
 from pipeline.publish.tables.run_json import manifest_bytes
-from pipeline.publish.tables.selections import Picks
+from pipeline.publish.tables.selections import Selections
 from pipeline.publish.tables.shortlist import Lists, Watcher, write_lists
-from pipeline.publish.text.warnings import rate_words
+from pipeline.publish.text.warnings import rate_warnings
 from pipeline.runs.accounting import ledger, write_set_aside, write_unmatched
 from pipeline.runs.clock import Clock
-from pipeline.runs.cross_bucket import Gathered, gather_facts
+from pipeline.runs.cross_bucket import CrossBucketFacts, cross_bucket_facts
 from pipeline.runs.decide_task import DecideAnswer, DecideTask, decide_task
 from pipeline.runs.inputs import Inputs, find_dump, gather, misnamed_warnings, run_id
 from pipeline.runs.log import SILENT, Log
-from pipeline.runs.manifest import Made, compare, earlier_shapes, file_metadata, manifest_of, watch_returns
+from pipeline.runs.manifest import RunTables, compare, earlier_shapes, file_metadata, manifest_of, watch_returns
 from pipeline.runs.plan_check import check_plan
 from pipeline.runs.read_task import ReadAnswer, ReadTask, read_context, read_task
-from pipeline.runs.retention import Told, keep_week
+from pipeline.runs.retention import WeekRecords, store_week
 from pipeline.stages.fitted_models import NO_MODELS, FittedModels
 from pipeline.store.data_folder import DataFolder, read_manifest
-from pipeline.store.files import file_digest, keep_bytes, make_folder, scratch_folder
+from pipeline.store.files import file_digest, make_folder, scratch_folder, write_new_file
 from pipeline.store.model_files import load_models
 from pipeline.store.parquet import read_parquet
-from pipeline.store.verification import Checked, damaged_outputs
+from pipeline.store.verification import Checked, damaged_outputs, record_written
 from pipeline.tables.calendar import day_number, sunday_of
 
 _BUCKET_BYTES = 16 << 20  # of dump per bucket: a bucket's tables and results take about ten times as much
@@ -79,7 +79,7 @@ class Result:
 def run_week(options: Options, say: Say = lambda line: None, log: Log = SILENT) -> Result:
     """Run one week; raises a `Refusal` with its exit code when something outside the program is wrong.
 
-    `say` is told what a person at a terminal wants to know while it lasts, `log` what a program does.
+    `say` receives progress for a person at a terminal, `log` events for programs.
     """
     if options.dry_run:
         return run_locked(options, say, log)
@@ -109,20 +109,20 @@ def run_locked(options: Options, say: Say = lambda line: None, log: Log = SILENT
         log.trouble("misnamed_dump", problem=line)
     with scratch_folder() if options.dry_run else data.work_folder() as work:
         inputs = gather(data, dump, week, is_sample, plan.guards.weeks)
-        result = _run(_order(options, plan, data, inputs, work), Telling(say, log))
+        result = _run(_prepare(options, plan, data, inputs, work), Reporter(say, log))
         return replace(result, lines=[*misnamed, *result.lines])
 
 
 @dataclass(frozen=True)
-class Telling:
-    """Whom a run tells of its way: a person at a terminal, a program that watches."""
+class Reporter:
+    """Receivers of a run's progress: a person at a terminal, a log for programs."""
 
     say: Say
     log: Log
 
 
 @dataclass(frozen=True)
-class _Order:
+class _Prepared:
     """All that is settled before a file is read.
 
     `before` is the folder of the last list, `asked` what of the options can change the answer, `run_id` the name of the run.
@@ -145,7 +145,7 @@ class _Order:
         return sum(size * (_SHRUNK if name.lower().endswith(ENDINGS) else 1) for name, (size, _) in digests)
 
 
-def _order(options: Options, plan: Plan, data: DataFolder, inputs: Inputs, work: Path) -> _Order:
+def _prepare(options: Options, plan: Plan, data: DataFolder, inputs: Inputs, work: Path) -> _Prepared:
     previous = inputs.ground.previous
     # The sample is the same for everybody: no one's own model.
     models = NO_MODELS if inputs.is_sample else load_models(data)
@@ -153,46 +153,47 @@ def _order(options: Options, plan: Plan, data: DataFolder, inputs: Inputs, work:
     asked = {"top": top, "strict": options.strict, "lang": chosen(options.lang, plan.report.language, os.environ, by_locale=False)}
     own_id = run_id(inputs, plan, asked | {"models": dict(models.digests)})
     before = data.current(previous[0]) if previous else None
-    return _Order(options, plan, data, inputs, work, models, before, asked, own_id)
+    return _Prepared(options, plan, data, inputs, work, models, before, asked, own_id)
 
 
-def _run(order: _Order, telling: Telling) -> Result:
-    data, week, own_id = order.data, order.inputs.week, order.run_id
-    clock = Clock(telling.log)
-    telling.log.bind(run_id=own_id)
+def _run(prepared: _Prepared, reporter: Reporter) -> Result:
+    data, week, own_id = prepared.data, prepared.inputs.week, prepared.run_id
+    clock = Clock(reporter.log)
+    reporter.log.bind(run_id=own_id)
     current = data.current(week)
     notices: list[str] = []
     if current is not None and current.name == own_id:
         manifest, checked = read_manifest(current), Checked(data.root)
         damaged = damaged_outputs(current, manifest, checked)
         if not damaged:
-            if not order.options.dry_run:
+            if not prepared.options.dry_run:
                 checked.save()
-            telling.log.event("up_to_date")
+            reporter.log.event("up_to_date")
             return Result(manifest, current, is_new=False)
         notices.append(f"{current}: {', '.join(damaged)}: missing or damaged; the list was made again from its inputs")
-        telling.log.trouble("damaged", outputs=damaged)
+        reporter.log.trouble("damaged", outputs=damaged)
 
-    workers = order.options.workers
+    workers = prepared.options.workers
     if workers is None:
-        workers = 1 if order.text_bytes < _SERIAL_BYTES else engine.processors()
-    answers = _decide_all(order, workers, telling.say, clock)
-    out = order.work / "out"
+        workers = 1 if prepared.text_bytes < _SERIAL_BYTES else engine.processors()
+    answers = _decide_all(prepared, workers, reporter.say, clock)
+    out = prepared.work / "out"
     make_folder(out)
-    entries, manifest = _write_tables(order, answers, out, clock)
-    for name, content in documents(RunFolder(out, order.before, manifest, order.asked["lang"])):
-        keep_bytes(out / name, content)
+    entries, manifest = _write_tables(prepared, answers, out, clock)
+    for name, content in documents(RunFolder(out, prepared.before, manifest, prepared.asked["lang"])):
+        write_new_file(out / name, content)
         manifest["output_bytes"][name], manifest["outputs"][name] = file_digest(out / name)
     clock.lap("report")
     manifest["timings"] = clock.timings(workers)
-    keep_bytes(out / "run.json", manifest_bytes(manifest))
-    if order.options.dry_run:
+    write_new_file(out / "run.json", manifest_bytes(manifest))
+    if prepared.options.dry_run:
         return Result(manifest, None, is_new=True, lines=notices)
-    if not order.inputs.is_sample:
-        keep_week(data.kept, week, Told(answers.reads, answers.decided, entries, out), order.work)
+    if not prepared.inputs.is_sample:
+        store_week(data.kept, week, WeekRecords(answers.reads, answers.decided, entries, out), prepared.work)
     folder = data.commit_run(week, own_id, out)
+    record_written(data.root, folder, manifest)
     clock.lap("commit")
-    telling.log.event("written", verdicts=manifest["verdicts"], doubts=[doubt["guard"] for doubt in manifest["doubts"]])
+    reporter.log.event("written", verdicts=manifest["verdicts"], doubts=[doubt["guard"] for doubt in manifest["doubts"]])
     return Result(manifest, folder, is_new=True, lines=notices)
 
 
@@ -201,63 +202,65 @@ class _Answers:
     """What the workers found: every file read, what is known across buckets, every bucket decided."""
 
     reads: Sequence[ReadAnswer]
-    gathered: Gathered
+    shared: CrossBucketFacts
     decided: Sequence[DecideAnswer]
 
 
-def _decide_all(order: _Order, workers: int, say: Say, clock: Clock) -> _Answers:
+def _decide_all(prepared: _Prepared, workers: int, say: Say, clock: Clock) -> _Answers:
     """Read every file and decide every bucket; raises `PlanError` where the plan refuses exchange rates that are missing or old."""
-    inputs, plan, work = order.inputs, order.plan, order.work
+    inputs, plan, work = prepared.inputs, prepared.plan, prepared.work
     size = sum(bytes_ for bytes_, _ in inputs.digests.values())
-    buckets = max(1, -(-order.text_bytes // _BUCKET_BYTES))
-    counts = engine.Counts(len(inputs.files) + 1) if order.options.watch else None
-    watch = order.options.watch or engine.unwatched
+    buckets = max(1, -(-prepared.text_bytes // _BUCKET_BYTES))
+    counts = engine.Counts(len(inputs.files) + 1) if prepared.options.watch else None
+    watch = prepared.options.watch or engine.unwatched
     with engine.executor(workers, counts) as pool:
         say(f"reading {len(inputs.files)} files, {size / 1e6:,.0f} MB")
         with watch(engine.Work(size, True, counts.read if counts else lambda: (0, 0))):
             reads = _read(pool, inputs, _read_tasks(inputs, read_context(plan), work, buckets, workers))
         clock.lap("read")
-        gathered = gather_facts(reads, inputs, work, buckets)
+        shared = cross_bucket_facts(reads, inputs, work, buckets)
         clock.lap("match")
         say(f"deciding in {buckets} buckets")
         as_of = sunday_of(inputs.week)
-        tasks = [DecideTask(b, buckets, work, gathered.spills, inputs.known, plan, as_of, order.models) for b in range(buckets)]
+        tasks = [DecideTask(b, buckets, work, shared.spills, inputs.known, plan, as_of, prepared.models) for b in range(buckets)]
         futures: list[Future[DecideAnswer]] = []
         with watch(engine.Work(buckets, False, lambda: (sum(future.done() for future in futures), 0))):
             decided = engine.run_all(pool, decide_task, tasks, futures)
-    rate_words([answer.rates for answer in decided], plan)  # refuses before anything is written, where the plan says so
+    rate_warnings([answer.rates for answer in decided], plan)  # refuses before anything is written, where the plan says so
     clock.lap("decide")
-    return _Answers(reads, gathered, decided)
+    return _Answers(reads, shared, decided)
 
 
-def _write_tables(order: _Order, answers: _Answers, out: Path, clock: Clock) -> tuple[Sequence[dict[str, Any]], dict[str, Any]]:
+def _write_tables(prepared: _Prepared, answers: _Answers, out: Path, clock: Clock) -> tuple[Sequence[dict[str, Any]], dict[str, Any]]:
     """Write the run's Parquet files; gives each file's accounts and what `run.json` will hold, raises `DoubtError` where that is strict."""
-    plan, inputs, decided, is_strict = order.plan, order.inputs, answers.decided, order.options.strict
-    entries = ledger(answers.reads, decided, answers.gathered.repeats, 0.0 if is_strict else plan.general.set_aside_share_max)
+    plan, inputs, decided, is_strict = prepared.plan, prepared.inputs, answers.decided, prepared.options.strict
+    entries = ledger(answers.reads, decided, answers.shared.repeats, 0.0 if is_strict else plan.general.set_aside_share_max)
     metadata = file_metadata(inputs, plan)
-    picks, reasons = Picks(plan.report), ReasonCounts()
-    lists = _lists(order, decided, out, metadata, (picks.see, reasons.see))
+    selections, reasons = Selections(plan.report), ReasonCounts()
+    lists = _lists(prepared, decided, out, metadata, (selections.see, reasons.see))
     write_set_aside(out, answers.reads, decided, inputs, plan, metadata)
-    write_unmatched(out, answers.gathered.unmatched, metadata)
-    write_shown(out, picks, [answer.series for answer in decided], metadata)
-    write_notes(out, read_parquet(order.work / "facts-decisions.parquet"), day_number(sunday_of(inputs.week)), metadata)
+    write_unmatched(out, answers.shared.unmatched, metadata)
+    write_report_inputs(out, selections, [answer.series for answer in decided], metadata)
+    write_notes(out, read_parquet(prepared.work / "facts-decisions.parquet"), day_number(sunday_of(inputs.week)), metadata)
     clock.lap("write")
 
-    models, unmatched = dict(order.models.digests), answers.gathered.unmatched.num_rows
-    manifest = {"run_id": order.run_id, "options": order.asked, "models": models, "unmatched_offers": unmatched}
-    manifest |= manifest_of(inputs, plan, Made(entries, lists, decided, order.before, out))
-    watch_returns(manifest, order.models, decided)
-    compare(manifest, earlier_shapes(order.data, inputs), out, plan, is_strict=is_strict)
+    models, unmatched = dict(prepared.models.digests), answers.shared.unmatched.num_rows
+    manifest = {"run_id": prepared.run_id, "options": prepared.asked, "models": models, "unmatched_offers": unmatched}
+    manifest |= manifest_of(inputs, plan, RunTables(entries, lists, decided, prepared.before, out))
+    watch_returns(manifest, prepared.models, decided)
+    compare(manifest, earlier_shapes(prepared.data, inputs), out, plan, is_strict=is_strict)
     manifest |= {
-        "previous_run": order.before.name if order.before else None,
+        "previous_run": prepared.before.name if prepared.before else None,
         "reasons": reasons.entries(),
         "missing": dict(sorted(reasons.missing.items())),
     }
     return entries, manifest
 
 
-def _lists(order: _Order, decided: Sequence[DecideAnswer], out: Path, metadata: dict[str, str], watchers: Sequence[Watcher]) -> Lists:
-    lists = write_lists([answer.decisions for answer in decided], out, order.plan.list, order.asked["top"], metadata, watchers=watchers)
+def _lists(prepared: _Prepared, decided: Sequence[DecideAnswer], out: Path, metadata: dict[str, str], watchers: Sequence[Watcher]) -> Lists:
+    lists = write_lists(
+        [answer.decisions for answer in decided], out, prepared.plan.list, prepared.asked["top"], metadata, watchers=watchers
+    )
     if sum(lists.verdicts.values()) != sum(answer.rows for answer in decided):
         raise AssertionError("a candidate was lost between deciding and writing")
     return lists

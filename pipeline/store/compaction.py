@@ -1,4 +1,4 @@
-"""Several runs of kept weeks made one, exactly: every row keeps which of its weeks told it (`store.kept_weeks`)."""
+"""Several runs of kept weeks merged into one without loss: every row keeps the weeks that reported it (`store.kept_weeks`)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def merge_loose(kept: KeptWeeks, work: Path) -> bool:
 
 
 def merge_runs(kept: KeptWeeks, runs: tuple[Run, ...], work: Path) -> None:
-    """Put one run in the place of several; what struck-out weeks alone told is gone with that."""
+    """Replace several runs by one; rows that only replaced weeks reported are dropped."""
     weeks = tuple(sorted((w for run in runs for bit, w in enumerate(run.weeks) if run.live >> bit & 1), key=generation))
     merging = _Merging(runs, weeks, work)
     markets = sorted({path.name for run in runs for path in run.folder.glob("prices-*.parquet")})
@@ -55,13 +55,13 @@ class _Merging:
     weeks: tuple[str, ...]
     work: Path
 
-    def _bits(self, run: Run, told: np.ndarray | None, rows: int) -> np.ndarray:
-        """The weeks that told each row of an old run, as bits of the new one; struck-out weeks have none."""
-        told = np.ones(rows, np.int64) if told is None else told
+    def _bits(self, run: Run, reported: np.ndarray | None, rows: int) -> np.ndarray:
+        """The weeks that reported each row of an old run, as bits of the new one; replaced weeks have none."""
+        reported = np.ones(rows, np.int64) if reported is None else reported
         moved = np.zeros(rows, np.int64)
         for bit, week in enumerate(run.weeks):
             if run.live >> bit & 1:
-                moved |= ((told >> bit) & 1) << self.weeks.index(week)
+                moved |= ((reported >> bit) & 1) << self.weeks.index(week)
         return moved
 
     def prices(self, name: str) -> None:
@@ -74,32 +74,32 @@ class _Merging:
             sink = opened.enter_context(RunSink(self.work / name, groups, facts, TOLD))
             steps = max(1, groups // _STEP_GROUPS)
             for step in range(steps):
-                rows, told = self._step(files, step, steps)
-                sink.write(rows, told)
+                rows, reported = self._step(files, step, steps)
+                sink.write(rows, reported)
 
     def _step(self, files: Sequence[tuple[Run, RunFile]], step: int, steps: int) -> tuple[PriceRows, np.ndarray]:
         parts, bits = [], []
         for run, file in files:
-            rows, told = file.read(step, steps)
+            rows, reported = file.read(step, steps)
             parts.append(rows)
-            bits.append(self._bits(run, told, len(rows)))
-        rows, told = PriceRows.of(parts), np.concatenate(bits)
-        rows, told = rows.take(told != 0), told[told != 0]
+            bits.append(self._bits(run, reported, len(rows)))
+        rows, reported = PriceRows.of(parts), np.concatenate(bits)
+        rows, reported = rows.take(reported != 0), reported[reported != 0]
         order = stable_order(rows.key, rows.day)
         if order is not None:
-            rows, told = rows.take(order), told[order]
-        return _same_prices_joined(rows, told)
+            rows, reported = rows.take(order), reported[order]
+        return _same_prices_joined(rows, reported)
 
     def records(self, name: str) -> None:
-        """Orders, returns or deliveries: each row once, with all the weeks that told it."""
+        """Orders, returns or deliveries: each row once, with all the weeks that reported it."""
         tables = []
         for run in self.runs:
             path = run.folder / f"{name}.parquet"
             if path.is_file():
                 table = pq.read_table(path, partitioning=None)
-                told = np.asarray(table["told"]) if "told" in table.column_names else None
-                plain = table.drop_columns(["told"]) if told is not None else table
-                bits = self._bits(run, told, table.num_rows)
+                reported = np.asarray(table["told"]) if "told" in table.column_names else None
+                plain = table.drop_columns(["told"]) if reported is not None else table
+                bits = self._bits(run, reported, table.num_rows)
                 tables.append(plain.append_column(TOLD, pa.array(bits)).filter(pa.array(bits != 0)))
         if tables:
             joined = pa.concat_tables(tables)
@@ -119,8 +119,8 @@ class _Merging:
             if (run.folder / "ids.parquet").is_file():
                 merge_ids(ids, read_ids(run.folder / "ids.parquet"))
             live = [week for bit, week in enumerate(run.weeks) if run.live >> bit & 1]
-            told = json.loads((run.folder / "ledger.json").read_text(encoding="utf-8"))
-            ledgers.update({week: told[week] for week in live})
+            reported = json.loads((run.folder / "ledger.json").read_text(encoding="utf-8"))
+            ledgers.update({week: reported[week] for week in live})
             aside.append(pq.read_table(run.folder / "set_aside.parquet", filters=[("week", "in", live)], partitioning=None))
         write_ids(self.work / "ids.parquet", ids)
         with written(self.work):
@@ -128,13 +128,13 @@ class _Merging:
             pq.write_table(pa.concat_tables(aside), self.work / "set_aside.parquet", compression="zstd")
 
 
-def _same_prices_joined(rows: PriceRows, told: np.ndarray) -> tuple[PriceRows, np.ndarray]:
-    """Rows in order of key and day; those of one price too become one, told by the weeks of all."""
+def _same_prices_joined(rows: PriceRows, reported: np.ndarray) -> tuple[PriceRows, np.ndarray]:
+    """Rows in order of key and day; equal rows become one, with the weeks of all."""
     again = (rows.key[1:] == rows.key[:-1]) & (rows.day[1:] == rows.day[:-1])
     if not again.any():
-        return rows, told
+        return rows, reported
     day_of = np.cumsum(np.append(True, ~again))
     order = np.lexsort((rows.cents, day_of))
-    rows, told = rows.take(order), told[order]
+    rows, reported = rows.take(order), reported[order]
     first = np.flatnonzero(np.append(True, ~again | (rows.cents[1:] != rows.cents[:-1])))
-    return rows.take(first), np.add.reduceat(told, first)
+    return rows.take(first), np.add.reduceat(reported, first)

@@ -41,7 +41,7 @@ class DataFolder:
 
     @property
     def kept(self) -> KeptWeeks:
-        """What earlier weeks told."""
+        """Observations of earlier weeks."""
         return KeptWeeks(self.root / "store" / "weeks")
 
     @property

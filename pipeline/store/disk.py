@@ -1,4 +1,4 @@
-"""What every write shares: refusals of the disk told with place and cure, bytes forced to the disk, names replaced in one step."""
+"""Helpers of every write: errors of the disk with place and cure, bytes forced to the disk, names replaced in one step."""
 
 from __future__ import annotations
 

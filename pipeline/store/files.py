@@ -45,7 +45,7 @@ def write_files(target: Path, files: Iterable[tuple[str, Iterable[bytes]]]) -> N
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def keep_bytes(path: Path, content: bytes) -> None:
+def write_new_file(path: Path, content: bytes) -> None:
     """A small file inside a folder that is not yet committed."""
     with written(path):
         path.write_bytes(content)

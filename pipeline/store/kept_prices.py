@@ -96,9 +96,9 @@ class RunFile:
         wanted = range(bucket * self.groups // buckets, -(-(bucket + 1) * self.groups // buckets))
         table = self._file.read_row_groups(list(wanted), use_threads=False)
         rows = _rows(table)
-        told = np.asarray(table["told"]) if "told" in table.column_names else None
+        reported = np.asarray(table["told"]) if "told" in table.column_names else None
         part = keys.between(rows.key, bucket, buckets)
-        return rows.take(part), None if told is None else told[part]
+        return rows.take(part), None if reported is None else reported[part]
 
     def close(self) -> None:
         """Let go of the file."""

@@ -1,4 +1,4 @@
-"""What earlier weeks told, kept for the weeks after them: one immutable run per dump, several weeks merged into one from time to time.
+"""The history store, observations of earlier weeks: one immutable run per dump, several weeks merged into one from time to time.
 
 A run is a folder: `prices-US.parquet` ... (sorted by key and day, a row group per range of keys), `ids.parquet` (the text of ids that do
 not pack), `orders.parquet`, `returns.parquet`, `deliveries.parquet`, `set_aside.parquet` and `ledger.json`. `manifest.json` says which
@@ -38,17 +38,17 @@ def generation(week: str) -> int:
 
 @dataclass(frozen=True)
 class Run:
-    """A run as somebody may know it: its folder, its weeks in rising order (bit i of `told` is the i-th), and the bits that count."""
+    """A stored run as seen from one week: its folder, its weeks in rising order (bit i of `told` is the i-th), and the bits that count."""
 
     folder: Path
     weeks: tuple[str, ...]
     live: int
 
-    def generations(self, told: np.ndarray | None, rows: int) -> tuple[np.ndarray, np.ndarray]:
-        """The newest week that counts and told each row, as (rows that any told, their generation), both int64."""
-        if told is None or len(self.weeks) == 1:
+    def generations(self, reported: np.ndarray | None, rows: int) -> tuple[np.ndarray, np.ndarray]:
+        """The newest counting week that reported each row, as (rows that any reported, their generation), both int64."""
+        if reported is None or len(self.weeks) == 1:
             return np.arange(rows if self.live else 0), np.full(rows if self.live else 0, generation(self.weeks[0]))
-        counted = told & self.live
+        counted = reported & self.live
         used = np.flatnonzero(counted)
         highest = np.searchsorted(1 << np.arange(len(self.weeks)), counted[used], side="right") - 1
         return used, np.array([generation(week) for week in self.weeks])[highest]
@@ -66,14 +66,14 @@ class Known:
         return sorted({path.stem.removeprefix("prices-") for run in self.runs for path in run.folder.glob("prices-*.parquet")})
 
     def prices(self, market: str, bucket: int, buckets: int) -> tuple[PriceRows, np.ndarray]:
-        """All that was told of the prices in a bucket, several times where several weeks did, and the generation of each row."""
+        """All price observations of a bucket, repeated where several weeks reported them, and the generation of each row."""
         parts, ages = [PriceRows.none()], [np.zeros(0, np.int64)]
         for run in self.runs:
             path = run.folder / f"prices-{market}.parquet"
             if path.is_file():
                 with kept(path, _CURE), open_run(path) as file:
-                    rows, told = file.read(bucket, buckets)
-                used, age = run.generations(told, len(rows))
+                    rows, reported = file.read(bucket, buckets)
+                used, age = run.generations(reported, len(rows))
                 parts.append(rows if len(used) == len(rows) else rows.take(used))
                 ages.append(age)
         return PriceRows.of(parts), np.concatenate(ages)
@@ -87,8 +87,8 @@ class Known:
             if path.is_file():
                 with kept(path, _CURE):
                     table = pq.read_table(path, filters=within, partitioning=None)
-                told = np.asarray(table["told"]) if "told" in table.column_names else None
-                used, age = run.generations(told, table.num_rows)
+                reported = np.asarray(table["told"]) if "told" in table.column_names else None
+                used, age = run.generations(reported, table.num_rows)
                 rows = table.select(schema.names).cast(schema).take(pa.array(used))
                 found.append(rows.append_column("generation", pa.array(age, pa.int64())))
         return pa.concat_tables(found)
@@ -151,7 +151,7 @@ class KeptWeeks:
         return held
 
     def known(self, before: str | None = None) -> Known:
-        """What the weeks before one told, or all weeks."""
+        """Observations of the weeks before one, or of all weeks."""
         held = self._read()
         runs = []
         for entry in held["runs"]:
@@ -193,8 +193,8 @@ class KeptWeeks:
 
     def _point(self, runs: list[dict[str, Any]], weeks: Mapping[str, Any]) -> None:
         alive = [entry for entry in runs if set(entry["weeks"]) - set(entry["replaced"])]
-        told = {"format": _FORMAT, "runs": alive, "weeks": dict(sorted(weeks.items()))}
-        replace_file(self._manifest, (json.dumps(told, indent=1, sort_keys=True) + "\n").encode())
+        reported = {"format": _FORMAT, "runs": alive, "weeks": dict(sorted(weeks.items()))}
+        replace_file(self._manifest, (json.dumps(reported, indent=1, sort_keys=True) + "\n").encode())
         self.sweep()
 
     def sweep(self) -> None:

@@ -27,7 +27,7 @@ def hold(root: Path) -> Iterator[None]:
     Raises
     ------
     Locked
-        Another process holds it; told at once, with who that is.
+        Another process holds it; raised at once, with the holder's name.
     NotWritten
         The folder cannot be made or written, or its disk knows no locks.
     """
@@ -71,8 +71,8 @@ def _take(handle: int, root: Path) -> None:
     # Only a help for whoever waits: on a full disk the lock holds without it.
     with contextlib.suppress(OSError):
         os.ftruncate(handle, 0)
-        told = f"process {os.getpid()} on {os.uname().nodename} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n"
-        os.pwrite(handle, told.encode("utf-8", "replace")[:_TOLD_BYTES], 0)
+        message = f"process {os.getpid()} on {os.uname().nodename} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n"
+        os.pwrite(handle, message.encode("utf-8", "replace")[:_TOLD_BYTES], 0)
 
 
 def _told(handle: int) -> str:

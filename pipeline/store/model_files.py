@@ -34,7 +34,7 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Trained:
-    """One fitted model, ready to keep: its file, its card, and what a person is told in a language."""
+    """One fitted model, ready to keep: its file, its card, and its summary lines in a language."""
 
     kind: str
     content: bytes
@@ -49,8 +49,8 @@ class Trained:
 
 def packed(kind: str, model: BaseModel) -> bytes:
     """The model as the bytes of its file: the same numbers give the same bytes."""
-    told = {"format": FORMAT, "version": VERSION, "kind": kind, "model": model.model_dump(mode="json")}
-    return json.dumps(told, sort_keys=True, indent=1, allow_nan=False).encode() + b"\n"
+    reported = {"format": FORMAT, "version": VERSION, "kind": kind, "model": model.model_dump(mode="json")}
+    return json.dumps(reported, sort_keys=True, indent=1, allow_nan=False).encode() + b"\n"
 
 
 def keep_model(data: DataFolder, trained: Trained) -> Path:
@@ -69,8 +69,8 @@ def load_models(data: DataFolder) -> FittedModels:
         returns=returns[0] if returns else None,  # type: ignore[arg-type]
         prices=prices[0] if prices else None,  # type: ignore[arg-type]
         categories=categories[0] if categories else None,  # type: ignore[arg-type]
-        digests={kind: told[1] for kind, told in found.items() if told},
-        cards={kind: told[2] for kind, told in found.items() if told},
+        digests={kind: reported[1] for kind, reported in found.items() if reported},
+        cards={kind: reported[2] for kind, reported in found.items() if reported},
     )
 
 
@@ -90,13 +90,13 @@ def _loaded(data: DataFolder, kind: str, model: type[M]) -> tuple[M, str, Mappin
     if max(len(content), len(card_content)) > _BYTES_MAX:
         raise ModelError(f"{name}: larger than any model of ours; run `shortlist train` again")
     try:
-        told, card = json.loads(content), json.loads(card_content)
+        reported, card = json.loads(content), json.loads(card_content)
     except (ValueError, RecursionError):
         raise ModelError(f"{name}: damaged; run `shortlist train` again") from None
-    if not isinstance(told, dict) or told.get("format") != FORMAT or told.get("kind") != kind:
+    if not isinstance(reported, dict) or reported.get("format") != FORMAT or reported.get("kind") != kind:
         raise ModelError(f"{name}: not a {kind} model of this program; run `shortlist train` again")
-    if told.get("version") != VERSION:
-        raise ModelError(f"{name}: form {told.get('version')!r}, wanted {VERSION}; run `shortlist train` again")
+    if reported.get("version") != VERSION:
+        raise ModelError(f"{name}: form {reported.get('version')!r}, wanted {VERSION}; run `shortlist train` again")
     digest = hashlib.sha256(content).hexdigest()
     if not isinstance(card, dict) or card.get("sha256") != digest:
         raise ModelError(f"{name}: not the file that its card names; run `shortlist train` again")
@@ -105,7 +105,7 @@ def _loaded(data: DataFolder, kind: str, model: type[M]) -> tuple[M, str, Mappin
     except (KeyError, TypeError, ValueError):
         raise ModelError(f"{name}: its card names no last day; run `shortlist train` again") from None
     try:
-        return model.model_validate(told.get("model")), digest, card
+        return model.model_validate(reported.get("model")), digest, card
     except ValidationError as error:
         fault = error.errors()[0]
         place = ".".join(str(part) for part in fault["loc"]) or "model"

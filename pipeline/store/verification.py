@@ -83,6 +83,13 @@ def damaged_outputs(run: Path, manifest: Mapping[str, Any], checked: Checked) ->
     return damaged
 
 
+def record_written(root: Path, run: Path, manifest: Mapping[str, Any]) -> None:
+    """Record a run that was just committed as whole: its outputs were hashed while they were written."""
+    checked = Checked(root)
+    checked.remember(run, {name: _stamp(run / name) for name in sorted(manifest["outputs"])})
+    checked.save()
+
+
 def record_rewritten(run: Path, digests: Mapping[str, str]) -> None:
     """Accept these digests of the files for people beside the recorded ones; written before the files themselves are replaced."""
     held = _read_object(run / REWRITTEN)

@@ -109,8 +109,8 @@ def pack_texts(ids: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, dict[int, s
 
 def wide_key(name: str) -> int:
     """The key of an id that does not pack: a hash that is the same on every machine."""
-    told = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") | 1 << 63
-    return told * int(_SPREAD) & (1 << 64) - 1
+    reported = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") | 1 << 63
+    return reported * int(_SPREAD) & (1 << 64) - 1
 
 
 def unpack(keys: np.ndarray, wide: Mapping[int, str]) -> pa.Array:
@@ -126,10 +126,10 @@ def unpack(keys: np.ndarray, wide: Mapping[int, str]) -> pa.Array:
     is_wide = bits >= _WIDE
     if not is_wide.any():
         return names
-    told = names.to_pylist()
+    reported = names.to_pylist()
     for row in np.flatnonzero(is_wide).tolist():
-        told[row] = wide[int(keys[row])]
-    return pa.array(told, pa.string())
+        reported[row] = wide[int(keys[row])]
+    return pa.array(reported, pa.string())
 
 
 def key_hash(keys: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Prices of one marketplace as three plain arrays, put in order, and one price per product and day out of all that tell one.
+"""Prices of one marketplace as three plain arrays, put in order, and one price per product and day out of all observations of it.
 
 Sorted by key, then day. Millions of rows pass here, so that rows are ordered by sorting whole numbers that carry their own row number
 (numpy sorts those with vector instructions; `argsort` of 64-bit keys takes 10 to 20 times as long), never by a table.
@@ -105,31 +105,31 @@ def _by_group_and_day(group: np.ndarray, day: np.ndarray) -> np.ndarray | None:
     return packed & (_MOST_ROWS - 1)
 
 
-def last_told(rows: PriceRows) -> PriceRows:
+def last_observation(rows: PriceRows) -> PriceRows:
     """By key and day, of rows of the same product and day the one that came last."""
     ordered = in_order(rows)
     again = _again(ordered)
     return ordered.take(np.append(~again, True)) if again.any() else ordered
 
 
-def last_told_together(rows: PriceRows) -> PriceRows:
-    """As `last_told`, but the products in any order: rows in which each stands together already, its days rising, are not moved."""
+def last_observation_together(rows: PriceRows) -> PriceRows:
+    """As `last_observation`, but the products in any order: rows in which each stands together already, its days rising, are not moved."""
     same = rows.key[1:] == rows.key[:-1]
     runs = rows.key[np.flatnonzero(np.append(len(rows) > 0, ~same)[: len(rows)])]
     if 4 * len(runs) > len(rows) or len(np.unique(runs)) < len(runs) or (same & (rows.day[1:] < rows.day[:-1])).any():
-        return last_told(rows)
+        return last_observation(rows)
     again = same & (rows.day[1:] == rows.day[:-1])
     return rows.take(np.append(~again, True)) if again.any() else rows
 
 
-def newest_told(rows: PriceRows, generation: np.ndarray) -> PriceRows:
+def newest_observation(rows: PriceRows, generation: np.ndarray) -> PriceRows:
     """By key and day, of rows of the same product and day the one of the greatest generation (int64, one per row, no two alike)."""
     order = stable_order(rows.key, rows.day)
     ordered, age = (rows, generation) if order is None else (rows.take(order), generation[order])
     again = _again(ordered)
     if not again.any():
         return ordered
-    # Only among rows that are told again the generation decides.
+    # The generation decides only among rows that repeat a key and day.
     shared = np.flatnonzero(np.append(again, False) | np.append(False, again))
     day_of = np.cumsum(np.append(True, ~again))[shared]
     by_age = shared[np.lexsort((age[shared], day_of))]
@@ -165,13 +165,13 @@ def one_price_a_day(files: Sequence[PriceRows], orders: PriceRows) -> tuple[Pric
         return every, counts[0, :-1].tolist(), counts[1, :-1].tolist()
     shared = np.flatnonzero(np.append(again, False) | np.append(False, again))
     day_of = np.cumsum(np.append(True, ~again))[shared]
-    told, whose = every.cents[shared], place[shared]
+    reported, whose = every.cents[shared], place[shared]
     is_order = whose == len(files)
-    worth = np.where(told == 0, np.iinfo(np.int32).max, told)
+    worth = np.where(reported == 0, np.iinfo(np.int32).max, reported)
     best = np.lexsort((whose, worth, is_order, day_of))
-    shared, day_of, told, whose = shared[best], day_of[best], told[best], whose[best]
+    shared, day_of, reported, whose = shared[best], day_of[best], reported[best], whose[best]
     loses = np.append(False, day_of[1:] == day_of[:-1])
-    repeats = np.append(False, (day_of[1:] == day_of[:-1]) & (told[1:] == told[:-1]) & (whose[1:] == whose[:-1]))
+    repeats = np.append(False, (day_of[1:] == day_of[:-1]) & (reported[1:] == reported[:-1]) & (whose[1:] == whose[:-1]))
     counts[0] = np.bincount(whose[repeats], minlength=len(parts))
     counts[1] = np.bincount(whose[loses & ~repeats], minlength=len(parts))
     kept = np.ones(len(every), dtype=bool)

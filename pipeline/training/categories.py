@@ -96,7 +96,7 @@ def _decided(path: Path, rules: CategoryRules) -> Labelled:
 
     What was let pass is none of the restricted departments, unless its path says that it is one: then the seller may sell it all the
     same. What was rejected is of the one restricted department that its path, else its title, names; where none or two are named, the
-    decision does not tell which, and teaches nothing.
+    decision does not say which, and is not used for training.
     """
     _, rows = read_decisions_csv(path)
     rows = [row for row in rows if row.get("title", "").strip() and row["decision"].strip() in ("category_pass", "category_reject")]
@@ -106,11 +106,11 @@ def _decided(path: Path, rules: CategoryRules) -> Labelled:
     kept = []
     for row, text, place in zip(rows, texts, places.tolist(), strict=True):
         of_path = reader.read(row.get("category_path")).department
-        spoken = {word.department for word in found[place].words} & set(MODEL_DEPARTMENTS[1:])
+        named = {word.department for word in found[place].words} & set(MODEL_DEPARTMENTS[1:])
         if row["decision"].strip() == "category_pass":
             label = "other" if of_path not in MODEL_DEPARTMENTS[1:] else ""
         else:
-            label = of_path if of_path in MODEL_DEPARTMENTS[1:] else spoken.pop() if len(spoken) == 1 else ""
+            label = of_path if of_path in MODEL_DEPARTMENTS[1:] else named.pop() if len(named) == 1 else ""
         if label:
             kept.append((text, label))
     titles, labels = (tuple(column) for column in zip(*kept, strict=True)) if kept else ((), ())
@@ -130,16 +130,18 @@ def _taxonomy(path: Path, rules: CategoryRules) -> Labelled:
 def _lines(card: dict[str, Any], say: Words) -> list[str]:
     labels = say.listed(f"{name} {count:,}" for name, count in card["labels"].items())
     lines = [say("category model from {rows:,} texts ({labels})", rows=card["rows"], labels=labels)]
-    told = "a title passes below {title}, a foreign path below {path}; rejected from {reject} on"
-    lines.append(say(told, title=card["title_pass_below"], path=card["path_pass_below"], reject=card["reject_above"]))
+    message = "a title passes below {title}, a foreign path below {path}; rejected from {reject} on"
+    lines.append(say(message, title=card["title_pass_below"], path=card["path_pass_below"], reject=card["reject_above"]))
     if not card["title_pass_below"]:
         lines.append(say("too few labelled titles: none passes by the model"))
     lines.append(say("measured on sources the fit has not seen:"))
-    told = "  {source} restricted {restricted}, not passed {stopped}; others {clean}, not passed {clean_stopped}, rejected {clean_rejected}"
+    message = (
+        "  {source} restricted {restricted}, not passed {stopped}; others {clean}, not passed {clean_stopped}, rejected {clean_rejected}"
+    )
     for source, one in card["held_out"].items():
         shares = {"stopped": "restricted_not_passed", "clean_stopped": "clean_not_passed", "clean_rejected": "clean_rejected"}
         counts = {name: f"{one[name]:>6,}" for name in ("restricted", "clean")}
-        lines.append(say(told, source=f"{source:<28}", **counts, **{name: _share(one[key]) for name, key in shares.items()}))
+        lines.append(say(message, source=f"{source:<28}", **counts, **{name: _share(one[key]) for name, key in shares.items()}))
     return lines
 
 

@@ -16,7 +16,8 @@ from pipeline.stages.text.features import as_text
 SLOTS = 1 << 17
 # So many of the restricted rows must not pass, by rules and model together, on sources that the fit has not seen.
 RECALL_MIN = 0.985
-# Of paths it is told on names two deep (a foreign tree's usual form); a little stricter, since half of such a path may be known.
+# For paths it is measured on names two levels deep (the usual form of a foreign tree); a little stricter, since half of such a path may
+# be known.
 PATH_RECALL_MIN = 0.99
 PRECISION_MIN = 0.98
 PASS_BELOW_MAX = 0.2  # whatever the rules stop, a row that is restricted with one chance in five does not pass
@@ -51,7 +52,7 @@ def branches(
 ) -> Labelled:
     """Labelled paths of a taxonomy (`id`, path with ` > `): each whole, without its root, its last two names, and its leaf alone.
 
-    `rules` are the `[[branch]]` tables of `taxonomy.toml`; `kind` is google or shopify; `stops` tells what the path rules stop.
+    `rules` are the `[[branch]]` tables of `taxonomy.toml`; `kind` is google or shopify; `stops` marks what the path rules stop.
     """
     of_id = {number: str(rule["department"]) for rule in rules for number in rule.get(kind, ())}
     heads = {path: of_id[number] for number, path in taxonomy if number in of_id}
@@ -72,7 +73,7 @@ def branches(
 
 
 def _features(texts: Sequence[str]) -> tuple[sparse.csr_matrix, np.ndarray]:
-    """Texts over the slots, and each slot's rarity: the log of texts per text in which it is filled, as near as pieces tell."""
+    """Texts over the slots, and each slot's rarity: the log of texts per text in which it is filled, estimated from the pieces."""
     counts, words = count_matrix(texts)
     slotted = slot_matrix(words, SLOTS)
     uses = np.asarray((counts > 0).sum(axis=0)).ravel()
@@ -194,11 +195,11 @@ def _card(labelled: Labelled, model: CategoryModel, probability: np.ndarray, kno
     labels, sources = np.array(labelled.labels).astype(str), np.array(labelled.sources).astype(str)
     paths, caught = np.array(labelled.is_path, dtype=bool), np.array(labelled.is_caught, dtype=bool)
     limits = np.where(paths, model.path_pass_below, model.title_pass_below)
-    told = {}
+    reported = {}
     for source in sorted(set(sources.tolist())):
         rows = known & (sources == source)
         restricted, clean = rows & (labels != "other"), rows & (labels == "other")
-        told[source] = {
+        reported[source] = {
             "restricted": int(restricted.sum()),
             "restricted_not_passed": _mean((probability[restricted] >= limits[restricted]) | caught[restricted]),
             "clean": int(clean.sum()),
@@ -211,7 +212,7 @@ def _card(labelled: Labelled, model: CategoryModel, probability: np.ndarray, kno
         "title_pass_below": model.title_pass_below,
         "path_pass_below": model.path_pass_below,
         "reject_above": model.reject_above,
-        "held_out": told,
+        "held_out": reported,
         "calibration": _calibration(probability[known], labels[known] != "other"),
     }
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.plan import Forecast
-from pipeline.stages.prices.distribution import mixture_of, told_steps
+from pipeline.stages.prices.distribution import mixture_of, price_steps
 from pipeline.stages.prices.pooled_moves import PriceModel, learn_prices
 from pipeline.stages.prices.steps import PriceSteps
-from pipeline.stages.prices.weekly_samples import GRID_DAYS, seen_weekly
+from pipeline.stages.prices.weekly_samples import GRID_DAYS, weekly_samples
 
 _TRUST_SHARES = tuple(round(1 - 0.05 * step, 2) for step in range(16))  # 1 ... 0.25
 _RANKS_MIN = 400  # fewer prices cannot tell 80 % from 75 %
@@ -20,8 +20,8 @@ _GOLDEN = 0.6180339887498949
 
 def learn_from_history(history: pd.DataFrame, as_of: int, plan: Forecast) -> PriceModel:
     """What the weekly looks at a price history (`row`, `date`, `price_cents`, as in `price_distributions`) say of products in general."""
-    steps = told_steps(history, as_of)
-    seen, latest, oldest = seen_weekly(steps)
+    steps = price_steps(history, as_of)
+    seen, latest, oldest = weekly_samples(steps)
     times = (oldest - latest + 1)[seen]
     row = np.repeat(steps.row[seen], times)
     cents = np.repeat(steps.cents[seen], times)
@@ -37,11 +37,11 @@ def _trust_share(history: pd.DataFrame, as_of: int, plan: Forecast, model: Price
     By randomised ranks, since half of the probability often lies on one price; the luck is a sequence without clusters, not dice.
     """
     origin = as_of - plan.horizon_days
-    before, after = told_steps(history, origin), told_steps(history, as_of)
+    before, after = price_steps(history, origin), price_steps(history, as_of)
     products = int(after.key[-1]) + 1 if len(after.key) else 0
     today = _price_on(after, products, origin)
     nothing = np.full(products, np.nan)
-    told = mixture_of(pd.DataFrame(index=range(products)), today, before, (nothing, nothing), today > 0, plan, model)
+    reported = mixture_of(pd.DataFrame(index=range(products)), today, before, (nothing, nothing), today > 0, plan, model)
     owners, truths = [], []
     for ahead in range(GRID_DAYS, plan.horizon_days + 1, GRID_DAYS):
         true = _price_on(after, products, origin + ahead)
@@ -51,7 +51,7 @@ def _trust_share(history: pd.DataFrame, as_of: int, plan: Forecast, model: Price
         return None
 
     def gap(share: float) -> float:
-        mixture = replace(told, trust=told.trust * share)
+        mixture = replace(reported, trust=reported.trust * share)
         inside = total = 0
         for owner, true in zip(owners, truths, strict=True):
             least, above = mixture.survival(true)[owner], mixture.survival(true + 1)[owner]

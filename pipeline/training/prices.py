@@ -21,7 +21,7 @@ from pipeline.store.kept_weeks import Known
 from pipeline.store.model_files import Trained, packed
 from pipeline.tables.frames import to_frame
 from pipeline.tables.keys import HASH_BITS
-from pipeline.tables.price_rows import newest_told
+from pipeline.tables.price_rows import newest_observation
 from pipeline.tables.schemas import PRICE_HISTORY, empty
 from pipeline.training.price_fit import learn_from_history
 
@@ -53,31 +53,31 @@ def sampled_prices(table: pa.Table, products: int) -> SampledPrices:
 
 
 def kept_prices(known: Known) -> SampledPrices:
-    """What kept weeks told of the prices of about `PRODUCTS_MAX` products, the newest word on each day."""
+    """Prices of about `PRODUCTS_MAX` products from the kept weeks, the newest observation of each day."""
     wide, currencies = known.wide_ids(), {code: market.currency for code, market in load_configs().marketplaces.items()}
     markets = known.markets()
     looked = sum(len(np.unique(known.prices(market, 0, _LOOKED_OF)[0].key)) for market in markets)
     parts = max(1, looked * _LOOKED_OF // PRODUCTS_MAX)
     found = [empty(PRICE_HISTORY)]
     for market in markets:
-        found.append(table_of(newest_told(*known.prices(market, 0, parts)), market, currencies[market], wide))
+        found.append(table_of(newest_observation(*known.prices(market, 0, parts)), market, currencies[market], wide))
     return SampledPrices(pa.concat_tables(found), 1 / parts)
 
 
 def train_prices(histories: Sequence[SampledPrices], as_of: int, plan: Plan) -> Trained | None:
     """Learn from price histories, the first word on a day before later ones; None when none of the parts can be learnt."""
     share = min(part.share for part in histories)
-    told = to_frame(pa.concat_tables([part.below(share) for part in histories])).drop_duplicates([*KEY, "date"], keep="first")
-    told = told.assign(row=pd.factorize(pd.MultiIndex.from_frame(told[KEY]), sort=True)[0])
-    model = learn_from_history(told, as_of, plan.forecast)
+    reported = to_frame(pa.concat_tables([part.below(share) for part in histories])).drop_duplicates([*KEY, "date"], keep="first")
+    reported = reported.assign(row=pd.factorize(pd.MultiIndex.from_frame(reported[KEY]), sort=True)[0])
+    model = learn_from_history(reported, as_of, plan.forecast)
     parts = {name: value for name, value in model.model_dump().items() if value is not None}
     if not parts:
         return None
     kernel = parts.pop("kernel", None)
     card: dict[str, Any] = {
         "data": {
-            "products": int(told["row"].nunique()),
-            "prices": len(told),
+            "products": int(reported["row"].nunique()),
+            "prices": len(reported),
             "to": str(dt.date(1970, 1, 1) + dt.timedelta(days=as_of)),
             "horizon_days": plan.forecast.horizon_days,
         },
@@ -88,13 +88,13 @@ def train_prices(histories: Sequence[SampledPrices], as_of: int, plan: Plan) -> 
 
 def _lines(card: dict[str, Any], say: Words) -> list[str]:
     data, model = card["data"], card["model"]
-    told = "price model: {products:,} products, {prices:,} prices up to {day}"
-    lines = [say(told, products=data["products"], prices=data["prices"], day=data["to"])]
+    message = "price model: {products:,} products, {prices:,} prices up to {day}"
+    lines = [say(message, products=data["products"], prices=data["prices"], day=data["to"])]
     if "hazard" in model:
-        told = "  prices change at {hazard:.4f} a day: {unchanged:.0f} % unchanged after 28 days"
-        lines.append(say(told, hazard=model["hazard"], unchanged=100 * np.exp(-28 * model["hazard"])))
+        message = "  prices change at {hazard:.4f} a day: {unchanged:.0f} % unchanged after 28 days"
+        lines.append(say(message, hazard=model["hazard"], unchanged=100 * np.exp(-28 * model["hazard"])))
     if "kernel_quartiles" in model:
         low, middle, high = model["kernel_quartiles"]
-        told = "  a price that changed stands at {low:.2f}, {middle:.2f}, {high:.2f} of the old one (quartiles)"
-        lines.append(say(told, low=low, middle=middle, high=high))
+        message = "  a price that changed stands at {low:.2f}, {middle:.2f}, {high:.2f} of the old one (quartiles)"
+        lines.append(say(message, low=low, middle=middle, high=high))
     return lines

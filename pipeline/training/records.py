@@ -41,7 +41,7 @@ class Records:
 
 @dataclass(frozen=True)
 class Gathering:
-    """How dumps are read: the plan, a folder for spills, whom to tell, and who looks on."""
+    """How dumps are read: the plan, a folder for spills, a progress reporter and a progress bar."""
 
     plan: Plan
     work: Path
@@ -52,7 +52,7 @@ class Gathering:
 def gather_records(dumps: Sequence[Path], week: str, how: Gathering, kept_weeks: frozenset[str] = frozenset()) -> Records:
     """Read the dumps, newest first; a product's candidate row is that of the newest dump that holds it.
 
-    Price histories of dumps of `kept_weeks` are passed over: the store holds what they told.
+    Price histories of dumps of `kept_weeks` are skipped: the store holds their observations.
     """
     orders, returns, candidates, histories, files = [], [], [], [], []
     for dump, named, answers in _read(dumps, how, kept_weeks):
@@ -94,7 +94,7 @@ def _read(dumps: Sequence[Path], how: Gathering, kept_weeks: frozenset[str]) -> 
 
 
 def _marked(table: pa.Table, dump: str) -> pa.Table:
-    """Files of different dumps may have the same name: told apart, so that repeats inside one file stay what they are."""
+    """Files of different dumps may share a name: they are distinguished, so that repeats inside one file are still found."""
     named = pa.array([f"{dump}/{file}" for file in table["file"].to_pylist()], pa.string())
     return table.set_column(table.column_names.index("file"), table.schema.field("file"), named)
 

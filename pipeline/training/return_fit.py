@@ -79,7 +79,7 @@ def rival_losses(earlier: ReturnCounts, seen: ReturnCounts, later: Later) -> dic
 def held_out(
     earlier: ReturnCounts, later: Later, configured_strength: np.ndarray, discount: float, fit: Fit = fit_returns
 ) -> dict[str, Any] | None:
-    """Fit on what was known at the cut and score what came after it; None when one side has too few returns to tell."""
+    """Fit on what was known at the cut and score what came after it; None when one side has too few returns."""
     tested = later.orders > 0
     if earlier.returned.sum() < RETURNED_MIN or later.returned[tested].sum() < RETURNED_MIN:
         return None
@@ -130,17 +130,17 @@ _MODELS = {
 
 
 def training_lines(card: Mapping[str, Any], say: Words = ENGLISH) -> list[str]:
-    """What a person is told of a fit, from its card."""
+    """Summary lines of a fit, from its card."""
     data, model = card["data"], card["model"]
 
-    def losses(told: Mapping[str, float]) -> str:
-        return say.listed(f"{say(_MODELS[name])} {told[name]:.1f}" for name in _MODELS if name in told)
+    def losses(reported: Mapping[str, float]) -> str:
+        return say.listed(f"{say(_MODELS[name])} {reported[name]:.1f}" for name in _MODELS if name in reported)
 
-    told = "return model: {products:,} products, {orders:,} mature orders, {returned:,} came back ({share}), {first} to {last}"
+    reported = "return model: {products:,} products, {orders:,} mature orders, {returned:,} came back ({share}), {first} to {last}"
     counts = {name: data[name] for name in ("products", "orders", "returned")}
-    lines = [say(told, **counts, share=_share(data["returned"], data["orders"]), first=data["from"], last=data["to"])]
-    told = "  strength {strength:.0f} orders, price slope {slope:+.2f} per standard deviation of log price"
-    lines.append(say(told, strength=model["strength"], slope=model["slope"]))
+    lines = [say(reported, **counts, share=_share(data["returned"], data["orders"]), first=data["from"], last=data["to"])]
+    reported = "  strength {strength:.0f} orders, price slope {slope:+.2f} per standard deviation of log price"
+    lines.append(say(reported, strength=model["strength"], slope=model["slope"]))
     if card["unseen_products"]:
         lines.append(say("  loss x 10,000 on products it was not fitted to: {losses}", losses=losses(card["unseen_products"])))
     lines.append(_title_line(card["title_words"], say))
@@ -151,20 +151,20 @@ def training_lines(card: Mapping[str, Any], say: Words = ENGLISH) -> list[str]:
     ratio = later["scores"]["observed_over_predicted"]
     lines.append(say("  later orders: {ratio:.2f} times as many came back as it said", ratio=ratio))
     if abs(later["drift_sigmas"]) > SIGMAS and not 1 / RATIO <= ratio <= RATIO:
-        told = "  warning: recent orders do not come back as earlier ones did; look whether records are missing, and train again soon"
-        lines.append(say(told))
+        reported = "  warning: recent orders do not come back as earlier ones did; look whether records are missing, and train again soon"
+        lines.append(say(reported))
     return lines
 
 
 def _title_line(card: Mapping[str, Any] | None, say: Words) -> str:
     if card is None:
         return say("  title words: too few titles or returns to compare; not used")
-    told = (
+    message = (
         "  title words, loss x 10,000 on products of unseen titles: {with_titles:.1f} with, {without:.1f} without; "
         "won {gain:+.1f} (standard error {standard_error:.1f}): {is_used}"
     )
     figures = {name: card[name] for name in ("with_titles", "without", "gain", "standard_error")}
-    return say(told, **figures, is_used=say("used") if card["is_used"] else say("not used"))
+    return say(message, **figures, is_used=say("used") if card["is_used"] else say("not used"))
 
 
 def _share(part: float, whole: float) -> str:

@@ -84,9 +84,9 @@ def train(options: TrainOptions, say: Say = lambda line: None, watch: engine.Wat
 
 
 def _trained(options: TrainOptions, data: DataFolder, dumps: Sequence[Path], week: str, gathering: Gathering) -> list[Trained]:
-    # Named dumps are all that is asked for; else what the weeks told of prices is kept already.
+    # Named dumps are read whole; otherwise the prices of the weeks are in the store already.
     known = Known() if options.dumps else data.kept.known(next_week(week))
-    records = gather_records(dumps, week, gathering, frozenset(told for told, _ in known.weeks))
+    records = gather_records(dumps, week, gathering, frozenset(reported for reported, _ in known.weeks))
     prices = train_prices([*records.histories, kept_prices(known)], records.as_of, gathering.plan)
     return [train_returns(records, gathering.plan), *([prices] if prices is not None else [])]
 
@@ -161,8 +161,8 @@ def _training_table(records: Records, plan: Plan) -> _Table:
     facts = order_facts(records.orders, records.as_of, window, plan.rules.fba_window_days)
     products = with_ordered_products(records.candidates, facts.candidates)
     rules = compile_rules(load_configs().category_tables)
-    told = classify(products, rules, category_policy(plan))
-    products = products.assign(return_class=told["return_class"].to_numpy())
+    reported = classify(products, rules, category_policy(plan))
+    products = products.assign(return_class=reported["return_class"].to_numpy())
     classes, mean, strength = configured_priors(products, plan.returns)
     price, known = whole(products, "price_cents")
 

@@ -1,4 +1,4 @@
-"""Everything that a run needs, looked over without running: each finding says what it found and, where it is not well, what to do."""
+"""A check of everything that a run needs, without running: each finding gives the state and, where something is wrong, the cure."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def examine(data: Path, plan: Path | None, say: Words = ENGLISH) -> list[Finding
         except Refusal as refusal:
             findings.append(Finding("disk", BAD, say.found(str(refusal.args[0])), refusal.exit_code))
         except OSError as error:
-            told = say("{file}: {problem}; make it readable", file=error.filename, problem=error.strerror)
-            findings.append(Finding("disk", BAD, told, NotWritten.exit_code))
+            reported = say("{file}: {problem}; make it readable", file=error.filename, problem=error.strerror)
+            findings.append(Finding("disk", BAD, reported, NotWritten.exit_code))
     return findings
 
 
@@ -89,8 +89,8 @@ def _packages(say: Words) -> Iterator[Finding]:
         if here != number:
             other.append(say("{package} is {version}, locked {locked}", package=name, version=here, locked=number))
     if other:
-        told = "{packages}; run `make setup`: other versions may give other bytes"
-        yield Finding("packages", HINT, say(told, packages=say.listed(other)))
+        message = "{packages}; run `make setup`: other versions may give other bytes"
+        yield Finding("packages", HINT, say(message, packages=say.listed(other)))
     else:
         yield Finding("packages", OK, say("{n} packages as locked in requirements/run.txt", n=len(wanted)))
 
@@ -102,8 +102,8 @@ def _plan(path: Path | None, say: Words) -> Iterator[Finding]:
     except PlanError as error:
         yield Finding("plan", BAD, say.found(str(error.args[0])), error.exit_code)
         return
-    told = "{file}, {digest}, the best {top} are listed"
-    yield Finding("plan", OK, say(told, file=path or "configs/shortlist.toml", digest=plan.digest()[:12], top=plan.list.top))
+    message = "{file}, {digest}, the best {top} are listed"
+    yield Finding("plan", OK, say(message, file=path or "configs/shortlist.toml", digest=plan.digest()[:12], top=plan.list.top))
 
 
 def _rights(data: Path, say: Words) -> Iterator[Finding]:
@@ -111,8 +111,8 @@ def _rights(data: Path, say: Words) -> Iterator[Finding]:
     if not there.is_dir():
         yield Finding("rights", BAD, say("{folder} is a file; name a folder with --data", folder=there), NotWritten.exit_code)
     elif not os.access(there, os.R_OK | os.W_OK | os.X_OK):
-        told = "{folder} cannot be written by {user}; give the right, or run as its owner"
-        yield Finding("rights", BAD, say(told, folder=there, user=user_here()), NotWritten.exit_code)
+        message = "{folder} cannot be written by {user}; give the right, or run as its owner"
+        yield Finding("rights", BAD, say(message, folder=there, user=user_here()), NotWritten.exit_code)
     elif there != data.absolute():
         yield Finding("rights", HINT, say("{folder} is not there yet; run `shortlist init --data {folder}`", folder=data))
     else:
@@ -127,14 +127,14 @@ def _standing(data: Path) -> Path:
 def _dump(data: Path, say: Words) -> Iterator[Finding]:
     found = complete_dumps(data / "dumps")
     if not found:
-        told = "no complete dump in {folder}; put one there in a folder named by its week"
-        yield Finding("dump", BAD, say(told, folder=data / "dumps"), NothingToDo.exit_code)
+        message = "no complete dump in {folder}; put one there in a folder named by its week"
+        yield Finding("dump", BAD, say(message, folder=data / "dumps"), NothingToDo.exit_code)
         return
     week = max(found)
     days = (dt.datetime.now(dt.UTC).date() - sunday_of(week)).days
     size = _size(found[week])
-    told = "{n} dumps, the newest of {week}, {megabytes:,.1f} MB"
-    newest = say(told, n=len(found), week=week, megabytes=size / 1e6)
+    message = "{n} dumps, the newest of {week}, {megabytes:,.1f} MB"
+    newest = say(message, n=len(found), week=week, megabytes=size / 1e6)
     if days > _STALE_DAYS:
         yield Finding("dump", HINT, say("{newest}, its week ended {days} days ago; upload a newer one", newest=newest, days=days))
     else:
@@ -142,8 +142,8 @@ def _dump(data: Path, say: Words) -> Iterator[Finding]:
     yield from _files(found[week], say)
     open_ones = sorted(path.name for path in (data / "dumps").iterdir() if path.is_dir() and path not in found.values())
     if open_ones:
-        told = "passed over: {folders}: empty, unfinished, or not named by a week"
-        yield Finding("dump", HINT, say(told, folders=say.listed(open_ones[-3:])))
+        message = "passed over: {folders}: empty, unfinished, or not named by a week"
+        yield Finding("dump", HINT, say(message, folders=say.listed(open_ones[-3:])))
 
 
 def _files(dump: Path, say: Words) -> Iterator[Finding]:
@@ -151,8 +151,8 @@ def _files(dump: Path, say: Words) -> Iterator[Finding]:
     try:
         for file in list_dump(dump):
             if not os.access(file.path, os.R_OK):
-                told = "{file} cannot be read by {user}; give the right, or run as its owner"
-                yield Finding("dump", BAD, say(told, file=file.path, user=user_here()), DumpError.exit_code)
+                message = "{file} cannot be read by {user}; give the right, or run as its owner"
+                yield Finding("dump", BAD, say(message, file=file.path, user=user_here()), DumpError.exit_code)
     except DumpError as error:
         yield Finding("dump", BAD, say.found(str(error.args[0])), error.exit_code)
 
@@ -166,8 +166,8 @@ def _space(data: Path, say: Words) -> Iterator[Finding]:
     found = complete_dumps(data / "dumps")
     needed = _SPACE_FACTOR * _size(found[max(found)]) if found else 0
     if free < needed:
-        told = "{free:,.1f} GB free, the newest dump may need {needed:,.1f} GB; make room, or run with --keep 8"
-        yield Finding("space", BAD, say(told, free=free / 1e9, needed=needed / 1e9), NotWritten.exit_code)
+        message = "{free:,.1f} GB free, the newest dump may need {needed:,.1f} GB; make room, or run with --keep 8"
+        yield Finding("space", BAD, say(message, free=free / 1e9, needed=needed / 1e9), NotWritten.exit_code)
     else:
         yield Finding("space", OK, say("{free:,.1f} GB free", free=free / 1e9))
 
@@ -189,15 +189,15 @@ def _last_run(data: Path, say: Words) -> Iterator[Finding]:
     week, manifest = max(manifests.items())
     folder = held.current(week)
     made = dt.datetime.fromtimestamp((folder / "run.json").stat().st_mtime, dt.UTC) if folder is not None else None
-    told = "{week} with {n:,} products, made {made} UTC"
-    last = say(told, week=week, n=manifest["verdicts"]["shortlisted"], made=f"{made:%Y-%m-%d %H:%M}" if made else "?")
+    message = "{week} with {n:,} products, made {made} UTC"
+    last = say(message, week=week, n=manifest["verdicts"]["shortlisted"], made=f"{made:%Y-%m-%d %H:%M}" if made else "?")
     dumps = complete_dumps(held.dumps)
     doubts = len(manifest.get("doubts") or ())
     if dumps and max(dumps) > week:
         yield Finding("last run", HINT, say("{last}; a newer dump waits: run `shortlist run`", last=last))
     elif doubts:
-        told = "{last}; {n} figures unlike the weeks before: read its warnings in run.json"
-        yield Finding("last run", HINT, say(told, last=last, n=doubts))
+        message = "{last}; {n} figures unlike the weeks before: read its warnings in run.json"
+        yield Finding("last run", HINT, say(message, last=last, n=doubts))
     else:
         yield Finding("last run", OK, last)
 
@@ -210,9 +210,9 @@ def _kept_runs(data: Path, say: Words) -> Iterator[Finding]:
         names = damaged_outputs(run, read_manifest(run), Checked.nothing())
         damaged += [f"{run / name}" for name in names]
     if damaged:
-        told = "{files}: missing or damaged; run the week again to make it anew"
-        yield Finding("kept runs", BAD, say(told, files=say.listed(damaged)), NotWritten.exit_code)
-    elif runs:
+        message = "{files}: missing or damaged; run the week again to make it anew"
+        yield Finding("kept runs", BAD, say(message, files=say.listed(damaged)), NotWritten.exit_code)
+    else:
         yield Finding("kept runs", OK, say("{n} verified", n=len(runs)))
 
 
@@ -221,8 +221,8 @@ def _place(say: Words) -> Iterator[Finding]:
     if encoding.lower().replace("-", "") == "utf8" or sys.flags.utf8_mode:
         yield Finding("locale", OK, say("texts are shown as {encoding}", encoding=encoding))
     else:
-        told = "texts are shown as {encoding}; set PYTHONUTF8=1, so that titles in other scripts can be shown"
-        yield Finding("locale", HINT, say(told, encoding=encoding))
+        message = "texts are shown as {encoding}; set PYTHONUTF8=1, so that titles in other scripts can be shown"
+        yield Finding("locale", HINT, say(message, encoding=encoding))
     yield Finding("time zone", OK, say("{zone}; a run never asks the clock, only a schedule does", zone=zone_here()))
 
 
@@ -234,8 +234,8 @@ def _schedule(data: Path, say: Words) -> Iterator[Finding]:
     if found:
         yield Finding("schedule", OK, say.listed(found))
     elif "enabled" in states or "disabled" in states:
-        told = "shortlist.timer is there but not at work; run `systemctl enable --now shortlist.timer`"
-        yield Finding("schedule", HINT, say(told))
+        message = "shortlist.timer is there but not at work; run `systemctl enable --now shortlist.timer`"
+        yield Finding("schedule", HINT, say(message))
     else:
         yield Finding("schedule", HINT, say("none; see `shortlist schedule print --systemd` or `--cron`"))
 
@@ -268,11 +268,11 @@ def _notifier(data: Path, say: Words) -> Iterator[Finding]:
         yield Finding("notifier", BAD, say("{problem}; until then nobody is told", problem=say.found(str(error.args[0]))))
         return
     if settings.urls and find_spec("apprise") is None:
-        told = "apprise is not installed; run `{python} -m pip install 'apprise>=1.9,<2'`"
-        yield Finding("notifier", BAD, say(told, python=sys.executable))
+        message = "apprise is not installed; run `{python} -m pip install 'apprise>=1.9,<2'`"
+        yield Finding("notifier", BAD, say(message, python=sys.executable))
     elif settings.urls or settings.ping:
         ping = say("a dead-man's switch") if settings.ping else say("no dead-man's switch")
-        told = "{n} addresses on {occasions}; {ping}"
-        yield Finding("notifier", OK, say(told, n=len(settings.urls), occasions=", ".join(sorted(settings.on)), ping=ping))
+        message = "{n} addresses on {occasions}; {ping}"
+        yield Finding("notifier", OK, say(message, n=len(settings.urls), occasions=", ".join(sorted(settings.on)), ping=ping))
     else:
         yield Finding("notifier", HINT, say("nobody is told when a run fails; see docs/unattended.md"))

@@ -1,4 +1,4 @@
-"""Weeks beside each other: a week after which later ones are stale, runs kept, rolled back to and pruned."""
+"""Weeks and their runs: stale weeks, rebuilding, history, rollback and pruning."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.config.files import load_plan
 from pipeline.errors import NothingToDo, Refusal
 from pipeline.messages import ENGLISH, Words
 from pipeline.publish.text.formatting import padded
-from pipeline.runs.inputs import complete_dumps, ground_of, manifests_in_force
+from pipeline.runs.inputs import complete_dumps, earlier_weeks_of, manifests_in_force
 from pipeline.runs.log import SILENT, Log
 from pipeline.runs.week_run import Options, Result, Say, run_locked
 from pipeline.store.data_folder import DataFolder, read_manifest
@@ -86,7 +86,7 @@ def stale_weeks(data: DataFolder, compared: int) -> list[str]:
     return [
         week
         for week, manifest in manifests.items()
-        if not manifest["sample"] and manifest.get("ground") != ground_of(data, manifests, week, False, compared).plain()
+        if not manifest["sample"] and manifest.get("ground") != earlier_weeks_of(data, manifests, week, False, compared).plain()
     ]
 
 

@@ -1,4 +1,4 @@
-"""This machine as a schedule sees it: its time zone, its user, where the program is installed."""
+"""Facts of this machine for a schedule: its time zone, its user, and where the program is installed."""
 
 from __future__ import annotations
 

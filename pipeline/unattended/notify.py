@@ -1,6 +1,6 @@
-"""Telling somebody: a ping for a dead-man's switch and messages through apprise. The only module that speaks to a network.
+"""Notifications: a ping for a dead-man's switch and messages through apprise. The only module that uses a network.
 
-The talking is done by a process of its own that is killed at a deadline, so that nothing a server does or leaves undone changes the exit
+Sending is done by a separate process that is killed at a deadline, so that no server can change the exit
 code or holds up the run. Addresses are secrets: they go to that process through a pipe, and no log or error names them.
 """
 
@@ -33,7 +33,7 @@ _START_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Settings:
-    """Whom to tell, and when."""
+    """Recipients and occasions of notifications."""
 
     ping: str | None = None
     urls: tuple[str, ...] = ()
@@ -56,16 +56,20 @@ def load_settings(data: Path, environ: Mapping[str, str]) -> Settings:
     """
     named = environ.get("SHORTLIST_NOTIFY_FILE")
     path = Path(named) if named else data / FILE_NAME
-    told: dict[str, Any] = {}
+    reported: dict[str, Any] = {}
     if named or path.is_symlink() or path.exists():
         from pipeline.config.files import read_private_toml
 
-        told = read_private_toml(path)
-    for key in sorted(set(told) - {"ping", "urls", "on"}):
+        reported = read_private_toml(path)
+    for key in sorted(set(reported) - {"ping", "urls", "on"}):
         raise PlanError(f"{path.name}: unknown key {key!r}; known: ping, urls, on")
-    ping = environ.get("SHORTLIST_PING") or told.get("ping")
-    urls = environ["SHORTLIST_NOTIFY"].split() if environ.get("SHORTLIST_NOTIFY") else told.get("urls", [])
-    on = environ["SHORTLIST_NOTIFY_ON"].replace(",", " ").split() if environ.get("SHORTLIST_NOTIFY_ON") else told.get("on", [*_DEFAULT_ON])
+    ping = environ.get("SHORTLIST_PING") or reported.get("ping")
+    urls = environ["SHORTLIST_NOTIFY"].split() if environ.get("SHORTLIST_NOTIFY") else reported.get("urls", [])
+    on = (
+        environ["SHORTLIST_NOTIFY_ON"].replace(",", " ").split()
+        if environ.get("SHORTLIST_NOTIFY_ON")
+        else reported.get("on", [*_DEFAULT_ON])
+    )
     if ping is not None and not (isinstance(ping, str) and urlsplit(ping).scheme in {"http", "https"} and urlsplit(ping).hostname):
         raise PlanError("notifications: the ping is no http or https address")
     for name, words in (("urls", urls), ("on", on)):
@@ -87,7 +91,7 @@ class Message:
 
 
 class Notifier:
-    """Tells of one run: `start`, then `finish` once. Nothing here raises; what could not be told is handed to `report`."""
+    """Notifications of one run: `start`, then `finish` once. Nothing here raises; a failed notification is handed to `report`."""
 
     def __init__(self, settings: Settings, report: Callable[[str], None] = lambda line: None) -> None:
         self._settings, self._report = settings, report
@@ -141,11 +145,11 @@ class Notifier:
             self._report("not told: no answer in time")
             return
         finally:
-            told = child.stdout.read() if child.poll() is not None and child.stdout is not None else b""
+            reported = child.stdout.read() if child.poll() is not None and child.stdout is not None else b""
             if child.stdout is not None:
                 child.stdout.close()
         with contextlib.suppress(ValueError):
-            for line in json.loads(told or b"[]"):
+            for line in json.loads(reported or b"[]"):
                 self._report(str(line))
 
 
@@ -186,7 +190,7 @@ def main() -> None:
 def _guarded(work: Callable[[Mapping[str, Any]], None], what: str, order: Mapping[str, Any], failed: list[str]) -> None:
     try:
         work(order)
-    except Exception as error:  # noqa: BLE001 - whatever a library throws is only news that it was not told; its text may hold an address
+    except Exception as error:  # noqa: BLE001 - any error of a library only means that the notification failed; its text may hold an address
         code = getattr(error, "code", "")
         failed.append(f"{what} not told: {type(error).__name__}{f' {code}' if isinstance(code, int) else ''}")
 

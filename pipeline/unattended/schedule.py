@@ -1,4 +1,4 @@
-"""What a scheduler is to be told: a line for cron, or a service and a timer for systemd; text only, nothing is installed."""
+"""Text for a scheduler: a line for cron, or a service and a timer for systemd; nothing is installed."""
 
 from __future__ import annotations
 
@@ -139,9 +139,9 @@ def systemd_lines(schedule: Schedule) -> list[str]:
 
 def _quoted(word: str, *, dollar: bool = False) -> str:
     """A word of a unit file: `%` and, in a command, `$` doubled; in quotes where it holds more than plain signs."""
-    told = word.replace("%", "%%")
+    reported = word.replace("%", "%%")
     if dollar:
-        told = told.replace("$", "$$")
-    if re.fullmatch(r"[\w@%+=:,./-]+", told):
-        return told
-    return '"' + told.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        reported = reported.replace("$", "$$")
+    if re.fullmatch(r"[\w@%+=:,./-]+", reported):
+        return reported
+    return '"' + reported.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,4 +1,4 @@
-"""A run that nobody watches: the lock before anything heavy is loaded, a log for programs, and somebody told how it ended."""
+"""An unattended run: it takes the lock before it loads a heavy library, writes a log for programs, and notifies somebody of its end."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _NO_THREADS = re.compile("Failed to launch worker thread|can't start new thread"
 
 
 @dataclass(frozen=True)
-class Wishes:
+class RunRequest:
     """What a run is asked beside the list itself."""
 
     rebuild: bool = False
@@ -43,7 +43,7 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class Voices:
+class Outputs:
     """How to speak: `say` while it lasts, `warn` of what went wrong beside the run, `answer` with what it came to."""
 
     say: Callable[[str], None]
@@ -51,17 +51,19 @@ class Voices:
     answer: Callable[[Outcome], None]
 
 
-def attended_run(asked: Mapping[str, Any], wishes: Wishes, voices: Voices) -> None:
-    """Run a week under its lock, answer, and tell whoever is to be told; `asked` are the words of `run.Options`.
+def supervised_run(asked: Mapping[str, Any], request: RunRequest, outputs: Outputs) -> None:
+    """Run a week under its lock, answer, and send the notifications; `asked` are the words of `run.Options`.
 
     Raises
     ------
     Refusal
-        As the run does; telling of it changes nothing.
+        As the run does; a notification changes nothing.
     """
-    log = Log(wishes.log)
+    log = Log(request.log)
     is_real = not asked["dry_run"]
-    notifier = Notifier(_settings(asked["data"], voices.warn, log) if is_real else Settings(), lambda line: _beside(line, voices.warn, log))
+    notifier = Notifier(
+        _settings(asked["data"], outputs.warn, log) if is_real else Settings(), lambda line: _beside(line, outputs.warn, log)
+    )
     with contextlib.ExitStack() as held:
         try:
             # Where there is no folder yet, nobody can hold it, and none is made before there is a dump.
@@ -69,27 +71,29 @@ def attended_run(asked: Mapping[str, Any], wishes: Wishes, voices: Voices) -> No
             if is_locked:
                 held.enter_context(lock.hold(asked["data"]))
             notifier.start()
-            outcome = _run(asked, wishes, voices.say, log, held if is_real and not is_locked else None)
+            outcome = _run(asked, request, outputs.say, log, held if is_real and not is_locked else None)
             held.close()
             if log.problem:
-                voices.warn(f"nothing is logged: {log.problem}")
-            voices.answer(outcome)
+                outputs.warn(f"nothing is logged: {log.problem}")
+            outputs.answer(outcome)
         except BrokenPipeError:  # the list is written; only nobody reads the answer any more
-            _tell_done(notifier, outcome, asked["data"])
+            _notify_done(notifier, outcome, asked["data"])
             raise
         except BaseException as error:
-            code, told = end_of(error)
+            code, reported = end_of(error)
             log.trouble("failed", exit_code=code, kind=type(error).__name__, **(_bug_report(error) if code == EXIT_BUG else {}))
             held.close()
             if not isinstance(error, Locked):  # that other run will tell of itself
-                message = Message(f"shortlist: failed with exit code {code}", f"{told}\nThe last list stands.", frozenset({"failure"}))
+                message = Message(f"shortlist: failed with exit code {code}", f"{reported}\nThe last list stands.", frozenset({"failure"}))
                 notifier.finish(is_success=False, message=message)
             raise
     log.event("done", exit_code=0)
-    _tell_done(notifier, outcome, asked["data"])
+    _notify_done(notifier, outcome, asked["data"])
 
 
-def _run(asked: Mapping[str, Any], wishes: Wishes, say: Callable[[str], None], log: Log, unlocked: contextlib.ExitStack | None) -> Outcome:
+def _run(
+    asked: Mapping[str, Any], request: RunRequest, say: Callable[[str], None], log: Log, unlocked: contextlib.ExitStack | None
+) -> Outcome:
     from pipeline.runs.inputs import find_dump
     from pipeline.runs.week_run import Options
     from pipeline.store.data_folder import DataFolder
@@ -99,11 +103,11 @@ def _run(asked: Mapping[str, Any], wishes: Wishes, say: Callable[[str], None], l
     if unlocked is not None:
         find_dump(DataFolder(options.data), options.dump, options.week, options.sample_if_empty)
         unlocked.enter_context(lock.hold(options.data))
-    return run_weeks(options, rebuild=wishes.rebuild, keep=wishes.keep, say=say, log=log)
+    return run_weeks(options, rebuild=request.rebuild, keep=request.keep, say=say, log=log)
 
 
 def _settings(data: Path, warn: Callable[[str], None], log: Log) -> Settings:
-    """Whom to tell; a mistake in it is said and stops nothing."""
+    """Notification settings; a mistake in them is reported and does not stop the run."""
     try:
         return load_settings(data, os.environ)
     except PlanError as error:
@@ -116,7 +120,7 @@ def _beside(line: str, warn: Callable[[str], None], log: Log) -> None:
     log.trouble("notify", problem=line)
 
 
-def _tell_done(notifier: Notifier, outcome: Outcome, data: Path) -> None:
+def _notify_done(notifier: Notifier, outcome: Outcome, data: Path) -> None:
     from pipeline.publish.text.digest import body_of, occasions_of, title_of
     from pipeline.store.data_folder import DataFolder
 

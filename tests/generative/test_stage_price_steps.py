@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.stages.prices.steps import price_features, steps_of
-from pipeline.tables.price_rows import PriceRows, last_told
+from pipeline.tables.price_rows import PriceRows, last_observation
 
 AS_OF = 20_777
 # For each product: days before the as-of day (below zero: after it) -> cents, 0 is out of stock.
@@ -21,7 +21,9 @@ WORLDS = st.lists(
 def steps(world):
     cells = [(product, AS_OF - ago, cents) for product, told in enumerate(world) for ago, cents in told.items()]
     columns = [np.array(column) for column in zip(*cells, strict=True)] or [np.zeros(0)] * 3
-    return steps_of(last_told(PriceRows(columns[0].astype(np.uint64), columns[1].astype(np.int32), columns[2].astype(np.int32))), AS_OF)
+    return steps_of(
+        last_observation(PriceRows(columns[0].astype(np.uint64), columns[1].astype(np.int32), columns[2].astype(np.int32))), AS_OF
+    )
 
 
 def slow(told):

@@ -17,7 +17,7 @@ from pipeline.store import compaction, disk, kept_weeks
 from pipeline.store.kept_prices import RunSink, group_count
 from pipeline.store.kept_weeks import KeptWeeks, generation
 from pipeline.tables.keys import bucket_bounds, pack_texts
-from pipeline.tables.price_rows import PriceRows, in_order, newest_told, one_price_a_day
+from pipeline.tables.price_rows import PriceRows, in_order, newest_observation, one_price_a_day
 from pipeline.tables.schemas import ORDERS, schema
 
 WEEKS = ["2025-W52", "2026-W01", "2026-W02", "2026-W03", "2026-W10"]
@@ -60,7 +60,7 @@ def told(kept, before=None, buckets=1):
     for bucket in range(buckets):
         low, high = bucket_bounds(bucket, buckets)
         for market in known.markets():
-            rows = newest_told(*known.prices(market, bucket, buckets))
+            rows = newest_observation(*known.prices(market, bucket, buckets))
             assert all(low <= key < high for key in rows.key.tolist())
             prices |= {(k, d): c for k, d, c in zip(rows.key.tolist(), rows.day.tolist(), rows.cents.tolist(), strict=True)}
     orders = known.records("orders", schema(ORDERS)).to_pylist()

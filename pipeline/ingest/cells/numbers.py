@@ -68,7 +68,7 @@ def scale(number: Decimal, digits: int, rounded: bool) -> int | None:
 def plain(values: pa.Array, form: NumberForm) -> tuple[np.ndarray, np.ndarray]:
     """The plain numbers (ASCII digits with at most one point inside them) as float64, and a mask of where they are.
 
-    A plain number has at most 15 bytes, so that a float64 still tells all its digits. Where a comma is the decimal sign a point
+    A plain number has at most 15 bytes, so that a float64 holds all its digits. Where a comma is the decimal sign a point
     means something else, so only whole numbers are plain there.
     """
     offsets, data = raw_parts(values)

@@ -32,7 +32,7 @@ class CellForm:
 
 
 def built_in_form(number: int) -> CellForm:
-    """The form of a built-in format; built-in currencies follow the reader's computer, so none is told."""
+    """The form of a built-in format; built-in currencies depend on the reader's computer, so none is assumed."""
     if number in _BUILT_IN_PERCENTS:
         return CellForm("percent")
     if number in _BUILT_IN_TIMES:
@@ -78,7 +78,7 @@ def _first_section(code: str) -> str:
 
 
 def _currency(sign: str, locale: str) -> str:
-    """The sign goes before the locale: `[$€-409]` is the euro in American dress; a locale tells which dollar is meant."""
+    """The sign goes before the locale: `[$€-409]` is the euro in American dress; a locale names the dollar that is meant."""
     sign = unicodedata.normalize("NFKC", sign).strip()
     name = next((known for known in (sign, sign.upper()) if known in SIGNS), "")
     if not name:

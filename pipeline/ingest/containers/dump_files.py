@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.errors import DumpError
 from pipeline.ingest.containers.archives import plain_name
-from pipeline.ingest.containers.sidecars import ENDING, MANIFEST, NOTHING, SUMS, Promise, is_beside, is_sidecar, read_promises
+from pipeline.ingest.containers.sidecars import ENDING, MANIFEST, NOTHING, SUMS, Promise, is_no_data, is_sidecar, read_promises
 
 # Endings of files that are still being uploaded.
 UNFINISHED = (".part", ".filepart", ".crdownload", ".tmp", ".partial")
@@ -57,7 +57,7 @@ def list_dump(path: Path) -> list[DumpFile]:
         if is_sidecar(entry):
             sidecars[name] = entry
             continue
-        if is_beside(name) and entry.name.lower() != MANIFEST:
+        if is_no_data(name) and entry.name.lower() != MANIFEST:
             continue
         _refuse_unfinished(name)
         files.append(DumpFile(name, entry))

@@ -20,7 +20,7 @@ EVERY = "*"
 
 
 class Number(str):
-    """A number as it stands in the file: not rounded, and told apart from a text."""
+    """A number as it stands in the file: not rounded, and distinct from a text."""
 
     __slots__ = ()
 

@@ -34,14 +34,14 @@ class Promise:
 NOTHING = Promise()
 
 
-def is_beside(name: str) -> bool:
+def is_no_data(name: str) -> bool:
     """Whether a file lies beside the data by its name: hidden, `_SUCCESS`, `*.md`, README, a checksum."""
     low = name.rsplit("/", 1)[-1].lower()
     return low.startswith(".") or low in {DONE.lower(), SUMS, MANIFEST} or low.endswith((ENDING, ".md")) or low.split(".")[0] == "readme"
 
 
 def is_sidecar(path: Path) -> bool:
-    """Whether a file tells of others: `NAME.sha256`, `SHA256SUMS`, or a `manifest.csv` with `file` and `rows` or `sha256`."""
+    """Whether a file describes others: `NAME.sha256`, `SHA256SUMS`, or a `manifest.csv` with `file` and `rows` or `sha256`."""
     name = path.name.lower()
     return name == SUMS or name.endswith(ENDING) or (name == MANIFEST and _has_manifest_header(path))
 
@@ -71,7 +71,7 @@ def read_promises(sidecars: Mapping[str, Path], files: Iterable[str], *, whole: 
         for name, promise in _told(sidecar, path):
             if name in there:
                 promises[name] = _both(promises.get(name, NOTHING), promise, sidecar, name)
-            elif whole and not is_beside(name):
+            elif whole and not is_no_data(name):
                 raise DumpError(f"{sidecar}: names {name}, which is not there; send the file again, or take its name out")
     return promises
 
@@ -95,13 +95,13 @@ def _told(sidecar: str, path: Path) -> Iterator[tuple[str, Promise]]:
     name = path.name.lower()
     folder = PurePosixPath(sidecar).parent
     if name == MANIFEST:
-        told = _manifest(sidecar, path)
+        reported = _manifest(sidecar, path)
     elif name == SUMS:
-        told = _sums(sidecar, path)
+        reported = _sums(sidecar, path)
     else:
         yield sidecar[: -len(ENDING)], Promise(sha256=_one_sum(sidecar, path))
         return
-    for inner, promise in told:
+    for inner, promise in reported:
         yield str(folder / _inside(sidecar, inner)), promise
 
 
@@ -141,12 +141,14 @@ def _manifest(sidecar: str, path: Path) -> Iterator[tuple[str, Promise]]:
     for number, cells in enumerate(map(_cells, lines[1:]), 2):
         if not any(cells):
             continue
-        told = {name: cell for name, cell in zip(header, cells, strict=False) if name in _COLUMNS}
-        rows, digest = told.get("rows", ""), told.get("sha256", "")
-        fits = len(cells) == len(header) and told["file"] and re.fullmatch(r"[0-9]{0,15}", rows) and (not digest or _HEX.fullmatch(digest))
+        reported = {name: cell for name, cell in zip(header, cells, strict=False) if name in _COLUMNS}
+        rows, digest = reported.get("rows", ""), reported.get("sha256", "")
+        fits = (
+            len(cells) == len(header) and reported["file"] and re.fullmatch(r"[0-9]{0,15}", rows) and (not digest or _HEX.fullmatch(digest))
+        )
         if not fits:
             raise DumpError(f"{sidecar}: line {number} is not understood; wanted a file name, its data rows as a whole number, its SHA-256")
-        yield told["file"], Promise(sha256=digest.lower() or None, rows=int(rows) if rows else None)
+        yield reported["file"], Promise(sha256=digest.lower() or None, rows=int(rows) if rows else None)
 
 
 def _has_manifest_header(path: Path) -> bool:

@@ -166,7 +166,7 @@ class Workbook:
         return [cell_form(codes[number]) if number in codes else built_in_form(number) for number in numbers]
 
     def _texts(self, book: str) -> list[str]:
-        """The texts that cells share; what only tells how to pronounce them is left out."""
+        """The texts that cells share; phonetic guides are left out."""
         texts: list[str] = []
         pieces: list[str] = []
         state = {"is_text": False, "is_aside": False}

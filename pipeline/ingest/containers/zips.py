@@ -1,4 +1,4 @@
-"""The one member of a zip file, told by its directory before a byte of it is decoded."""
+"""The one member of a zip file, found in its directory before a byte is decoded."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Header:
     """A file whose header is understood: `skip` bytes hold it (and the byte order mark), over `lines` physical lines.
 
     `blank` lines and `preamble` lines of one cell (a title) stand before it; `is_whole` says that a line end follows it. `records`, of a
-    file that is no text, makes the reader of its records, told the columns that are read; `notes` are for whoever looks at the file.
+    file that is no text, makes the reader of its records from the columns that are read; `notes` are for `check`.
     """
 
     match: Match
@@ -110,8 +110,10 @@ def _recognised(file: DumpFile, opening: Opening, sources: Sequence[Source], con
                     raise DumpError(f"{file.name}: a quote in its header is never closed; send the file again") from None
                 first_error = _better(first_error, error, first.text, separator)
         if len({match.header for match in found.values()}) > 1:
-            told = " and ".join(repr(separator) for separator in found)
-            raise DumpError(f"{file.name}: its header can be read with the separators {told}; rename a column so that one of them is left")
+            reported = " and ".join(repr(separator) for separator in found)
+            raise DumpError(
+                f"{file.name}: its header can be read with the separators {reported}; rename a column so that one of them is left"
+            )
         for separator, match in found.items():
             return match, first, separator
     if first_error is None or (tried and tried[0] != (opening.encoding or "utf-8")):
@@ -120,7 +122,7 @@ def _recognised(file: DumpFile, opening: Opening, sources: Sequence[Source], con
 
 
 def text_header_names(file: DumpFile) -> tuple[str, ...]:
-    """The names in a file's first line as well as they can be told, for a file of text that no source knows."""
+    """The names in a file's first line, as far as they can be found, for a text file that no source recognises."""
     opening = open_file(file.path, file.name, _HEAD_BYTES)
     codec = opening.encoding or "utf-8"
     text = opening.head[: 1 << 16].decode(codec, errors="replace").replace("\r\n", "\n").replace("\r", "\n")

@@ -21,7 +21,7 @@ from pipeline.ingest.sources.schema import Source
 # A document's text is held in memory, up to four bytes a sign; lines are read one after another.
 LARGEST_DOCUMENT = 128 << 20
 _NAMES = 1_000
-# Characters of what is no record, to be told by.
+# Characters quoted from text that is no record.
 _SHOWN = 200
 _LINES, _DOCUMENTS = (".jsonl", ".ndjson"), (".json",)
 _LOOKS_LIKE = re.compile(rb'\s*(?:\[\s*)?\{\s*["}]|\s*\[\s*\]')

@@ -30,7 +30,7 @@ def read_header(file: DumpFile, sources: Sequence[Source], context: ReadContext)
 
 
 def header_names(file: DumpFile) -> tuple[str, ...]:
-    """The names of a file's columns as well as they can be told, for a file that no source knows; none where it cannot be opened."""
+    """The names of a file's columns, as far as they can be found, for a file that no source recognises; none where it cannot be opened."""
     try:
         if is_workbook(file.path, file.name):
             return sheet_header_names(file)

@@ -163,7 +163,7 @@ def _is_plain(signs: np.ndarray, width: int) -> bool:
 
 
 def _cells(begin: int, found: np.ndarray, signs: np.ndarray, width: int) -> tuple[np.ndarray, _QuotedCells, int]:
-    """Lines that may hold quotes or end in CR LF: those whose cells can be told for certain, their cells, and how many lines there are.
+    """Lines that may hold quotes or end in CR LF: those whose cells are certain, their cells, and the number of lines.
 
     A cell is plain, or a quote stands at its very begin and its very end and no other sign in it. Any other small sign (a blank, a
     control, a comma inside quotes) leaves its line to others.

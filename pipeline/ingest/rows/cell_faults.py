@@ -1,4 +1,4 @@
-"""What is told of cells that do not fit: their header, what was wanted, and whether the row is set aside or the cell taken as missing."""
+"""Faults of cells: their header, what was wanted, and whether the row is set aside or the cell taken as missing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.ingest.sources.recognition import Match
 from pipeline.ingest.sources.schema import ColumnRule
 
 
-class Misfits:
+class CellFaults:
     """Notes the faults of one file's cells in its chunks.
 
     `targets` names the column that each field fills; `coded` are the fields whose columns are kept as distinct values and their places.
@@ -31,7 +31,7 @@ class Misfits:
         return self.match.header[places[0]] if places else ""
 
     def note(self, name: str, wrong: np.ndarray, chunk: Chunk, origin: np.ndarray | None = None, hint: str = "") -> None:
-        """The cells of a field that do not fit; `origin` tells of a field with several headers which one each cell is from."""
+        """The cells of a field that do not fit; `origin` names the header of each cell for a field with several headers."""
         rule, places = self.source.columns[name], self.match.columns[name]
         if rule.misfit == "missing":
             self._soften(name, wrong, chunk)
@@ -62,12 +62,12 @@ class Misfits:
             return "an amount of money"
         return WANTED.get(rule.kind, f"a {rule.kind}")
 
-    def hint(self, rule: ColumnRule, misfits: pa.Array) -> str:
+    def hint(self, rule: ColumnRule, faults: pa.Array) -> str:
         """What to declare, when most of the cells that do not fit would with the other decimal sign."""
         if rule.kind not in {"money", "cost", "real"}:
             return ""
         other = NumberForm("," if self.form.decimal == "." else ".", self.form.grouping)
-        _, _, fits = parse_money(misfits, other, rule.round, rule.range)
-        if 2 * int(fits.sum()) <= len(misfits):
+        _, _, fits = parse_money(faults, other, rule.round, rule.range)
+        if 2 * int(fits.sum()) <= len(faults):
             return ""
         return f"; it is one with decimal '{other.decimal}': declare `decimal` for {self.source.name} in the plan if that is meant"

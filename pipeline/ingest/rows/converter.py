@@ -14,13 +14,13 @@ from pipeline.ingest.cells.clean import Cells, clean, column_cells, drop_missing
 from pipeline.ingest.cells.money import parse_money
 from pipeline.ingest.cells.numbers import NumberForm, is_plain_text
 from pipeline.ingest.containers.dump_files import path_values
-from pipeline.ingest.rows.cell_faults import Misfits
+from pipeline.ingest.rows.cell_faults import CellFaults
 from pipeline.ingest.rows.chunk import Chunk, Fault
 from pipeline.ingest.rows.currencies import Currencies, MoneyCells
 from pipeline.ingest.rows.embedded_history import WANTED as HISTORY_WANTED
 from pipeline.ingest.rows.embedded_history import on_day, path_day, read_steps, step_places
+from pipeline.ingest.rows.markets import MarketCodes
 from pipeline.ingest.rows.parsers import parse
-from pipeline.ingest.rows.places import Places
 from pipeline.ingest.sources.context import ReadContext
 from pipeline.ingest.sources.recognition import Match
 from pipeline.ingest.sources.schema import TEXT_KINDS, ColumnRule, target
@@ -30,7 +30,7 @@ from pipeline.tables import schemas
 _CODED = frozenset({"marketplace", "currency", "flag", "choice", "date", "timestamp", "range_low", "range_high"})
 _NUMBERS = frozenset({"money", "cost", "count", "quantity", "real", "fraction", "weight_g", "length_mm"})
 _DIGITS = frozenset("0123456789.")
-# Text that may repeat from row to row; whether it does, the first rows of the file tell.
+# Text that may repeat from row to row; the first rows of the file show whether it does.
 _MAY_REPEAT = frozenset({"text", "path"})
 _REPEATS = 4  # rows for each distinct value, at least
 # Fields that are settled together with the money of the row.
@@ -41,7 +41,7 @@ class Converter:
     """Reads the cells of one file's rows as its source says."""
 
     def __init__(self, match: Match, context: ReadContext, file: str, constants: Mapping[str, str]) -> None:
-        self.match, self.source, self.places = match, match.source, Places(context)
+        self.match, self.source, self.places = match, match.source, MarketCodes(context)
         declared = context.declared.get(self.source.name, {})
         decimal = declared.get("decimal", self.source.file.decimal)
         if decimal not in {".", ","}:
@@ -53,8 +53,8 @@ class Converter:
         self.day = self._path_day()
         # Fields of text that come out as distinct values and their places.
         self.coded = {name for name in match.columns if self.source.columns[name].kind == "choice"}
-        self.misfits = Misfits(match, self.form, self.targets, self.coded)
-        self.currencies = Currencies(self.misfits, self.places, file, self.constants)
+        self.faults = CellFaults(match, self.form, self.targets, self.coded)
+        self.currencies = Currencies(self.faults, self.places, file, self.constants)
 
     def _path_day(self) -> date | None:
         rule = self.source.history
@@ -174,8 +174,8 @@ class Converter:
             array, fits = parse(cells.values, rule, self.form)
             chunk.columns[self.targets[name]] = cells.coded(array) if name in self.coded else cells.spread(array)
         if not fits.all():
-            hint = self.misfits.hint(rule, cells.values.filter(pa.array(~fits)))
-            self.misfits.note(name, cells.spread_mask(~fits), chunk, origin, hint)
+            hint = self.faults.hint(rule, cells.values.filter(pa.array(~fits)))
+            self.faults.note(name, cells.spread_mask(~fits), chunk, origin, hint)
 
     def _empty_fields(self) -> set[str]:
         return {name for rule in self.source.non_records for name in rule.empty}
@@ -195,7 +195,7 @@ class Converter:
             back = chunk.columns.get("is_return", pa.nulls(chunk.rows, pa.bool_()))
             below = pc.fill_null(pc.less(size, 0), False)
             wrong = pc.and_(below, pc.invert(pc.fill_null(back, False))).to_numpy(zero_copy_only=False)
-            chunk.fail(wrong, Fault(self.misfits.header(name), "value", "a quantity above zero, or a line marked as a return"))
+            chunk.fail(wrong, Fault(self.faults.header(name), "value", "a quantity above zero, or a line marked as a return"))
             chunk.columns[self.targets[name]] = pc.abs(size)
 
     def _histories(self, raw: dict[int, Cells], chunk: Chunk) -> None:
@@ -213,4 +213,4 @@ class Converter:
             if not rule.filled or is_constant or (array is not None and not array.null_count):
                 continue
             empty = np.ones(chunk.rows, bool) if array is None else array.is_null().to_numpy(zero_copy_only=False)
-            chunk.fail(empty, Fault(self.misfits.header(name), "value", "a value; this cell may not be empty"))
+            chunk.fail(empty, Fault(self.faults.header(name), "value", "a value; this cell may not be empty"))

@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 from pipeline.errors import DumpError
 from pipeline.ingest.cells.clean import Cells
 from pipeline.ingest.cells.money import NAMES, minor_units
-from pipeline.ingest.rows.cell_faults import Misfits
+from pipeline.ingest.rows.cell_faults import CellFaults
 from pipeline.ingest.rows.chunk import Chunk, Fault
+from pipeline.ingest.rows.markets import MarketCodes
 from pipeline.ingest.rows.parsers import WANTED
-from pipeline.ingest.rows.places import Places
 from pipeline.tables.schemas import DUMP_TABLES, MOST_CENTS
 
 # Without a marketplace such a row serves every marketplace of its product.
@@ -34,9 +34,9 @@ class MoneyCells:
 class Currencies:
     """Settles the marketplace and the currency of every row, as the file's source, path and header and the plan say."""
 
-    def __init__(self, misfits: Misfits, places: Places, file: str, constants: Mapping[str, str]) -> None:
-        self.misfits, self.places, self.file, self.constants = misfits, places, file, constants
-        self.match, self.source, self.targets = misfits.match, misfits.source, misfits.targets
+    def __init__(self, faults: CellFaults, places: MarketCodes, file: str, constants: Mapping[str, str]) -> None:
+        self.faults, self.places, self.file, self.constants = faults, places, file, constants
+        self.match, self.source, self.targets = faults.match, faults.source, faults.targets
         names = {column.name for column in DUMP_TABLES[self.source.table]}
         self.has_market, self.has_currency = "marketplace" in names, "currency" in names
         self.is_keyed = self.source.table not in _ANY_MARKET and self.has_market
@@ -65,11 +65,11 @@ class Currencies:
             has_money |= ~part.null
         if self.has_currency and self.source.currency_from == "row":
             unsaid = has_money & (currency < 0)
-            chunk.fail(unsaid, Fault(self.misfits.header("currency"), "currency", "the currency of the row's money"))
+            chunk.fail(unsaid, Fault(self.faults.header("currency"), "currency", "the currency of the row's money"))
         if self.is_keyed:
             market, currency = self.places.settle(market, currency)
             apart = currency != self.places.currency_of[market]
-            header = self.misfits.header("currency") or self._first(money)
+            header = self.faults.header("currency") or self._first(money)
             chunk.fail(apart, Fault(header, "currency", "a price in the marketplace's own currency"))
         for name, part in money.items():
             self._minor(name, part, currency, chunk)
@@ -78,7 +78,7 @@ class Currencies:
             chunk.columns["currency"] = self.places.currency_names(currency)
 
     def _first(self, money: Mapping[str, MoneyCells]) -> str:
-        return self.misfits.header(next(iter(money), ""))
+        return self.faults.header(next(iter(money), ""))
 
     def _codes_of(self, name: str, cells: Cells | None, chunk: Chunk) -> np.ndarray | None:
         if cells is None:
@@ -91,7 +91,7 @@ class Currencies:
         unknown = np.array([text is not None for text in texts], bool) & (codes < 0)
         if unknown.any():
             kind = "currency" if name == "currency" else "value"
-            chunk.fail(cells.spread_mask(unknown), Fault(self.misfits.header(name), kind, WANTED[name]))
+            chunk.fail(cells.spread_mask(unknown), Fault(self.faults.header(name), kind, WANTED[name]))
         return cells.spread_mask(codes)
 
     def _market(self, cells: Mapping[str, Cells], chunk: Chunk) -> np.ndarray:
@@ -112,7 +112,7 @@ class Currencies:
         return np.where(currency >= 0, currency, self.file_currency)
 
     def _minor(self, name: str, part: MoneyCells, currency: np.ndarray, chunk: Chunk) -> None:
-        rule, header = self.source.columns[name], self.misfits.header(name)
+        rule, header = self.source.columns[name], self.faults.header(name)
         stated = NAMES.index(self.match.currencies[name]) if name in self.match.currencies else -1
         if part.named is not None or stated >= 0:
             named = np.full(chunk.rows, stated) if part.named is None else np.where(part.named >= 0, part.named, stated)
@@ -126,12 +126,12 @@ class Currencies:
             wrong = ~exact & ~part.null
             null = part.null
             if wrong.any():
-                self.misfits.note(name, wrong, chunk) if rule.misfit == "set_aside" else None
+                self.faults.note(name, wrong, chunk) if rule.misfit == "set_aside" else None
                 null = null | wrong
             if rule.total_of:
                 amounts, null = self._each(amounts, null, chunk.columns.get(rule.total_of))
             if rule.zero == "refuse":
-                chunk.fail(~null & (amounts <= 0), Fault(header, "value", self.misfits.wanted(rule)))
+                chunk.fail(~null & (amounts <= 0), Fault(header, "value", self.faults.wanted(rule)))
             if self.source.table == "price_history":
                 chunk.fail(~null & (amounts > MOST_CENTS), Fault(header, "value", f"a price of at most {MOST_CENTS:,} minor units"))
         chunk.columns[self.targets[name]] = pa.array(amounts, pa.int64(), mask=null)

@@ -1,4 +1,4 @@
-"""Which source an export comes from, told by the names in its header alone."""
+"""Which source an export comes from, recognised by the names in its header alone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Match:
     personal: frozenset[int] = frozenset()
 
     def exported_at(self) -> str | None:
-        """When the tool wrote the file, where a name in the header tells it."""
+        """When the tool wrote the file, where a name in the header says so."""
         if not self.source.exported_at:
             return None
         found = (re.search(self.source.exported_at, name) for name in self.header)
@@ -66,7 +66,7 @@ def recognise(header: Sequence[str], sources: Sequence[Source], file: str = "the
     ----------
     header : the names of a file's columns, as they stand.
     sources : every known source; their order does not matter, the one that knows most of the header wins.
-    file : the name that an error tells.
+    file : the name used in errors.
 
     Raises
     ------
@@ -120,12 +120,12 @@ def _near_miss(wanted: str, match: Match) -> str:
 
 
 def reasons(match: Match) -> list[str]:
-    """The names by which a header was told to be of its source."""
+    """The names by which the source was recognised."""
     source, there = match.source, {fold(name) for name in match.header}
-    told = [name for name in source.recognise.all if fold(name) in there]
-    told += [match.header[match.columns[f][0]] for f, r in source.columns.items() if r.required and f in match.columns]
-    told += [name for name in source.recognise.any if _finds(name, there)]
-    return list(dict.fromkeys(told))
+    reported = [name for name in source.recognise.all if fold(name) in there]
+    reported += [match.header[match.columns[f][0]] for f, r in source.columns.items() if r.required and f in match.columns]
+    reported += [name for name in source.recognise.any if _finds(name, there)]
+    return list(dict.fromkeys(reported))
 
 
 def is_known_name(name: str, sources: Sequence[Source]) -> bool:

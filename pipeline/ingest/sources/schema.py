@@ -214,7 +214,7 @@ class Source(_Frozen):
 
 
 def is_codec(name: str) -> bool:
-    """Whether Python knows an encoding, and its ASCII is plain ASCII, so that lines can be told before decoding."""
+    """Whether Python knows an encoding, and its ASCII is plain ASCII, so that lines can be found before decoding."""
     try:
         return "a,\n".encode(name) == b"a,\n" and isinstance(b"a".decode(name), str)
     except (LookupError, UnicodeError, ValueError):
@@ -254,10 +254,10 @@ def _load(path: Path) -> Source:
 
 
 @functools.lru_cache(maxsize=256)
-def _parsed(path: Path, told: bytes) -> Source:
-    """The source that a file's bytes tell of; several parts of one run ask for it."""
+def _parsed(path: Path, reported: bytes) -> Source:
+    """The source that a file's bytes describe; cached, since several parts of one run need it."""
     try:
-        content = tomllib.loads(told.decode("utf-8"))
+        content = tomllib.loads(reported.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PlanError(f"{path}: {error}") from error
     if "name" in content:
@@ -271,7 +271,7 @@ def _parsed(path: Path, told: bytes) -> Source:
 
 
 def _first_fault(error: ValidationError) -> str:
-    # A misspelt key is both unknown and missing: the unknown one tells more.
+    # A misspelt key is both unknown and missing: the unknown one is the more useful message.
     fault = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     *place, key = [str(step) for step in fault["loc"]] or [""]
     where = f" in [{'.'.join(place)}]" if place else ""

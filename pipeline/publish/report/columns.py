@@ -35,9 +35,9 @@ class Column:
     css_label: str = ""
 
 
-def columns(told: Sentences) -> list[Column]:
+def columns(sentences: Sentences) -> list[Column]:
     """The columns of the list in their order; the first ten are the Monday view."""
-    say = told.say
+    say = sentences.say
 
     def number(id_: str, words: str, text: Callable[[Product], str], **more: Any) -> Column:
         column = more.pop("column", id_)
@@ -47,7 +47,7 @@ def columns(told: Sentences) -> list[Column]:
         return Column(id_, words, "cell-plain.html", text, lambda p: None, monday=False)
 
     def amount(column: str) -> Callable[[Product], str]:
-        return lambda product: told.money(product, column)
+        return lambda product: sentences.money(product, column)
 
     def rate(column: str) -> Callable[[Product], str]:
         return lambda product: share(product.row.get(column))

@@ -1,4 +1,4 @@
-"""What an opened row of the report tells beside its drawings."""
+"""The facts beside the charts in an opened row of the report."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Fact:
     range: charts.Range | None = None
 
 
-def product_facts(plan: Plan, told: Sentences, product: Product) -> list[Fact]:
-    """What the evidence tells beside the drawings."""
-    row, say = product.row, told.say
+def product_facts(plan: Plan, sentences: Sentences, product: Product) -> list[Fact]:
+    """The facts beside the charts."""
+    row, say = product.row, sentences.say
     yes = {True: say("yes"), False: say("no"), None: say("unknown")}
     margins = (
         f"{share(row['net_margin'])} · {share(row['gross_margin'])} · {share(row['gross_margin_goods'])} · {share(row['gross_margin_all'])}"
@@ -30,22 +30,23 @@ def product_facts(plan: Plan, told: Sentences, product: Product) -> list[Fact]:
     backups = say.listed(readable(s, 40) for s in row["backup_suppliers"] or ()) or say("none")
     money_plan = plan.money.get(row["currency"] or "")
     least = money_plan.net_profit_min if money_plan is not None else 0.0
-    low, high = (told.money(product, name) for name in ("net_profit_p10", "net_profit_p90"))
+    low, high = (sentences.money(product, name) for name in ("net_profit_p10", "net_profit_p90"))
+    return_range = f"{share(row['return_rate_low'])} – {share(row['return_rate_high'])}"
     profit = charts.interval(row["net_profit_p10"], row["net_profit_expected"], row["net_profit_p90"], least)
     returned = charts.interval(row["return_rate_low"], row["return_rate"], row["return_rate_high"], plan.returns.rate_max)
     return [
         Fact(say("Net profit, expected (worst to best tenth)"),
-             f"{told.money(product, 'net_profit_expected')} ({low} – {high})",
+             f"{sentences.money(product, 'net_profit_expected')} ({low} – {high})",
              profit),
         Fact(say("Return rate (90% interval), evidence"),
-             f"{share(row['return_rate'])} ({share(row['return_rate_low'])} – {share(row['return_rate_high'])}), {told.evidence(product)}",
+             f"{share(row['return_rate'])} ({return_range}), {sentences.evidence(product)}",
              returned),
         Fact(say("Margin: net · gross · goods only · all lines"), margins),
         Fact(say("Margin held, last 90 days · next 28 (forecast)"),
              f"{share(row['margin_held_share'])} · {share(row['margin_hold_probability'])}"),
         Fact(say("Breaks even at · landed cost at most"),
-             f"{told.money(product, 'break_even_price')} · {told.money(product, 'max_landed_cost')}"),
-        Fact(say("One return costs"), told.money(product, "cash_lost_per_return")),
+             f"{sentences.money(product, 'break_even_price')} · {sentences.money(product, 'max_landed_cost')}"),
+        Fact(say("One return costs"), sentences.money(product, "cash_lost_per_return")),
         Fact(say("Supplier · backups"), f"{readable(row['supplier_id'], 40) or say('none')} · {backups}"),
         Fact(say("Ships within · late"), f"{say('{n} days', n=whole_number(row['handling_days']))} · {share(row['late_probability'])}"),
         Fact(say("Tracking · returns accepted"), f"{yes[row['has_tracking']]} · {yes[row['accepts_returns']]}"),

@@ -39,23 +39,23 @@ _LEVELS = {"even": ("breaks even at", "break_even_price"), "target": ("meets the
 def render(page: Page) -> bytes:
     """The page as UTF-8; the same run gives the same bytes."""
     say = Words(page.run.language)
-    told = Sentences(say, page.digits)
+    sentences = Sentences(say, page.digits)
     environment, script = _environment()
     held = _products(page)
     anchors = {product.key: str(place) for place, product in enumerate(held, 1)}
     context = {
         "t": _Template(say),
-        "told": told,
+        "sentences": sentences,
         "page": page,
         "m": page.manifest,
         "script": Markup(script),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "products": held,
         "anchors": anchors,
-        **_words(page.plan, told),
-        **_list_parts(page, told, held, anchors),
-        **_sections(page, told),
-        **_drawn(page, told, held, anchors),
+        **_words(page.plan, sentences),
+        **_list_parts(page, sentences, held, anchors),
+        **_sections(page, sentences),
+        **_drawn(page, sentences, held, anchors),
     }
     return environment.get_template("report.html").render(context).encode()
 
@@ -68,9 +68,9 @@ def _environment() -> tuple[jinja2.Environment, str]:
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined, loader=jinja2.DictLoader(files)
     )
     environment.filters |= {
-        "money": jinja2.pass_context(lambda context, product, column: context["told"].money(product, column)),
-        "yuan": jinja2.pass_context(lambda context, product, column: context["told"].yuan(product, column)),
-        "amount": jinja2.pass_context(lambda context, product, value: context["told"].amount(product, value)),
+        "money": jinja2.pass_context(lambda context, product, column: context["sentences"].money(product, column)),
+        "yuan": jinja2.pass_context(lambda context, product, column: context["sentences"].yuan(product, column)),
+        "amount": jinja2.pass_context(lambda context, product, value: context["sentences"].amount(product, value)),
         "share": share,
         "count": whole_number,
         "title": readable,
@@ -103,7 +103,7 @@ def _products(page: Page) -> list[Product]:
     return list(seen.values())
 
 
-def _words(plan: Plan, told: Sentences) -> dict[str, Any]:
+def _words(plan: Plan, sentences: Sentences) -> dict[str, Any]:
     return {
         "state_words": STATE_WORDS,
         "verdict_words": VERDICT_WORDS,
@@ -113,20 +113,20 @@ def _words(plan: Plan, told: Sentences) -> dict[str, Any]:
         "part_words": PART_WORDS,
         "score_parts": PARTS,
         "level_words": {name: words for name, (words, _) in _LEVELS.items()},
-        "why": told.why,
-        "flag_words": told.flag,
-        "evidence_short": told.evidence,
-        "failing_words": told.failing,
-        "miss_words": told.miss,
-        "source_words": told.source,
-        "since_last": told.since_last,
-        "change_why": told.change_why,
-        "change_ranks": told.change_ranks,
+        "why": sentences.why,
+        "flag_words": sentences.flag,
+        "evidence_short": sentences.evidence,
+        "failing_words": sentences.failing,
+        "miss_words": sentences.miss,
+        "source_words": sentences.source,
+        "since_last": sentences.since_last,
+        "change_why": sentences.change_why,
+        "change_ranks": sentences.change_ranks,
         "change_kinds": CHANGE_KINDS,
-        "rule_figures": told.figures,
-        "rank_change": functools.partial(_rank_change, told.say),
+        "rule_figures": sentences.figures,
+        "rank_change": functools.partial(_rank_change, sentences.say),
         "held_count": lambda product: sum(line.state == GOOD for line in product.lines),
-        "facts": functools.partial(product_facts, plan, told),
+        "facts": functools.partial(product_facts, plan, sentences),
         "marks": lambda product: [*(product.row["flags"] or ()), *(line.rule for line in product.lines if line.severity == "reject")],
     }
 
@@ -142,7 +142,7 @@ def _rank_change(say: Words, product: Product) -> Markup | str:
     return Markup('<small><span aria-hidden="true">{}</span><i>{}</i></small>').format(sign, words if gap else say("as before"))
 
 
-def _list_parts(page: Page, told: Sentences, held: list[Product], anchors: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+def _list_parts(page: Page, sentences: Sentences, held: list[Product], anchors: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     verdicts = [word for word in VERDICT_WORDS if any(product.row["verdict"] == word for product in held)]
     departments = sorted({product.row["department"] for product in held if product.row["department"]})
     rules = sorted({flag for product in held for flag in product.row["flags"] or ()} | {
@@ -150,10 +150,10 @@ def _list_parts(page: Page, told: Sentences, held: list[Product], anchors: Mappi
     })  # fmt: skip
     live = page.products.get("live", [])
     return {
-        "columns": columns(told),
+        "columns": columns(sentences),
         "verdicts_shown": verdicts,
-        "departments": [(name, told.say(DEPARTMENT_WORDS.get(name, name))) for name in departments],
-        "reasons_shown": sorted(((rule, told.flag(rule)) for rule in rules), key=lambda pair: pair[1]),
+        "departments": [(name, sentences.say(DEPARTMENT_WORDS.get(name, name))) for name in departments],
+        "reasons_shown": sorted(((rule, sentences.flag(rule)) for rule in rules), key=lambda pair: pair[1]),
         "beyond": max(0, page.shortlist.num_rows - len(page.products.get("list", []))),
         "live": live,
         "live_failing": [product for product in live if product.row["verdict"] in ("rejected", "review", "incomplete")],
@@ -163,8 +163,8 @@ def _list_parts(page: Page, told: Sentences, held: list[Product], anchors: Mappi
     }
 
 
-def _sections(page: Page, told: Sentences) -> dict[str, Any]:
-    m, say = page.manifest, told.say
+def _sections(page: Page, sentences: Sentences) -> dict[str, Any]:
+    m, say = page.manifest, sentences.say
     totals = m["totals"]
     used = totals["rows"] - totals["non_products"] - totals["exact_repeats"]
     inside = totals["line_ends_in_values"]
@@ -196,8 +196,8 @@ def _sections(page: Page, told: Sentences) -> dict[str, Any]:
         "files": files,
         "questions": questions,
         "warnings": [readable(say.found(text), 400) for text in m["warnings"]],
-        "missing_facts": [(told.fact(fact), n) for fact, n in sorted(m["missing"].items(), key=lambda item: (-item[1], item[0]))],
-        "tiles": _tiles(page, told),
+        "missing_facts": [(sentences.fact(fact), n) for fact, n in sorted(m["missing"].items(), key=lambda item: (-item[1], item[0]))],
+        "tiles": _tiles(page, sentences),
         "run_facts": [
             (say("Week"), m["week"]),
             (say("Judged as of"), m["as_of"]),
@@ -210,8 +210,8 @@ def _sections(page: Page, told: Sentences) -> dict[str, Any]:
     }
 
 
-def _tiles(page: Page, told: Sentences) -> list[dict[str, str]]:
-    m, say = page.manifest, told.say
+def _tiles(page: Page, sentences: Sentences) -> list[dict[str, str]]:
+    m, say = page.manifest, sentences.say
     listed = page.products.get("list", [])
     tiles = [(whole_number(m["verdicts"]["shortlisted"]), say("on the list"))]
     if m["previous_week"]:
@@ -229,7 +229,7 @@ def _tiles(page: Page, told: Sentences) -> list[dict[str, str]]:
     return [{"value": value, "words": words} for value, words in tiles]
 
 
-def _drawn(page: Page, told: Sentences, held: list[Product], anchors: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+def _drawn(page: Page, sentences: Sentences, held: list[Product], anchors: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     sparks = {
         anchors[p.key]: charts.spark(*p.series, page.as_of, {"even": p.row["break_even_price"], "target": p.target_price}) for p in held
     }
@@ -245,8 +245,8 @@ def _drawn(page: Page, told: Sentences, held: list[Product], anchors: Mapping[tu
                 "rate_high": row["return_rate_high"], "margin": row["net_margin"],
                 "margin_low": min(row["net_profit_p10"] / row["price"], row["net_margin"]),
                 "margin_high": max(row["net_profit_p90"] / row["price"], row["net_margin"]),
-                "words": f"{row['rank']}. {readable(row['title'], 60)}: {told.say('net margin')} {share(row['net_margin'])}, "
-                         f"{told.say('return rate')} {share(row['return_rate'])} ({told.say(STATE_WORDS[state])})",
+                "words": f"{row['rank']}. {readable(row['title'], 60)}: {sentences.say('net margin')} {share(row['net_margin'])}, "
+                         f"{sentences.say('return rate')} {share(row['return_rate'])} ({sentences.say(STATE_WORDS[state])})",
             }
         )  # fmt: skip
     return {
@@ -256,15 +256,15 @@ def _drawn(page: Page, told: Sentences, held: list[Product], anchors: Mapping[tu
         "margin_limit": page.plan.rules.net_margin_min,
         "shapes": _SHAPES,
         "level_columns": {"even": "break_even_price", "target": "target_price"},
-        "spark_words": functools.partial(_spark_words, told, page),
+        "spark_words": functools.partial(_spark_words, sentences, page),
         "waterfall": lambda product: charts.waterfall(product.waterfall, product.row["net_profit"]),
     }
 
 
-def _spark_words(told: Sentences, page: Page, product: Product) -> str:
+def _spark_words(sentences: Sentences, page: Page, product: Product) -> str:
     known = [price for price in product.series[1] if price is not None]
     if not known:
         return ""
     currency = product.row.get("currency")
     low, high = (money(value, currency, page.digits) for value in (min(known), max(known)))
-    return told.say("Price of the last 180 days: {low} to {high}", low=low, high=high)
+    return sentences.say("Price of the last 180 days: {low} to {high}", low=low, high=high)

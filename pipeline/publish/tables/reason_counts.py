@@ -54,8 +54,10 @@ class ReasonCounts:
                 self.alone[key[0]] += int(alone[code])
             self._keep_nearest(key, members[_smallest(distance[members])], (rows, distance, flat.field("detail")), table)
 
-    def _keep_nearest(self, key: tuple[str, str], at: np.ndarray, told: tuple[np.ndarray, np.ndarray, pa.Array], table: pa.Table) -> None:
-        rows, distance, detail = told
+    def _keep_nearest(
+        self, key: tuple[str, str], at: np.ndarray, reported: tuple[np.ndarray, np.ndarray, pa.Array], table: pa.Table
+    ) -> None:
+        rows, distance, detail = reported
         found = [
             {
                 **{name: table[name][int(rows[i])].as_py() for name in SAMPLE_COLUMNS},
@@ -69,7 +71,7 @@ class ReasonCounts:
 
     def entries(self) -> list[dict[str, Any]]:
         """One entry per rule and severity, rejects first, then by count: `rule`, `severity`, `count`, `alone`, `nearest`."""
-        told = [
+        reported = [
             {
                 "rule": rule,
                 "severity": severity,
@@ -79,7 +81,7 @@ class ReasonCounts:
             }
             for (rule, severity), count in self.rules.items()
         ]
-        return sorted(told, key=lambda entry: (_ORDER[entry["severity"]], -entry["count"], entry["rule"]))
+        return sorted(reported, key=lambda entry: (_ORDER[entry["severity"]], -entry["count"], entry["rule"]))
 
 
 def _smallest(distance: np.ndarray) -> np.ndarray:

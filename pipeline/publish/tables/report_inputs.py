@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.publish.tables.selections import Picks
+from pipeline.publish.tables.selections import Selections
 from pipeline.store.parquet import ParquetSink, read_parquet
 from pipeline.tables.frames import days, to_frame
 from pipeline.tables.published import DECISIONS, PRICE_SERIES
@@ -19,18 +19,18 @@ SHOWN, SERIES, NOTES = "shown.parquet", "price_series.parquet", "seller_decision
 _KEY = ["marketplace", "product_id"]
 
 
-def write_shown(out: Path, picks: Picks, series: Sequence[Path], metadata: Mapping[str, str]) -> None:
+def write_report_inputs(out: Path, picks: Selections, series: Sequence[Path], metadata: Mapping[str, str]) -> None:
     """`shown.parquet` (rows of the ledger by kind, a product may stand in two) and `price_series.parquet` of those products."""
     shown = picks.table(schema(DECISIONS))
     with ParquetSink(out / SHOWN, shown.schema, dict(metadata)) as sink:
         sink.write(shown)
     keys = pd.MultiIndex.from_frame(to_frame(shown.select(_KEY)))
-    told = [schema(PRICE_SERIES).empty_table()]
+    reported = [schema(PRICE_SERIES).empty_table()]
     for path in series:
         part = read_parquet(path)
-        told.append(part.filter(pa.array(pd.MultiIndex.from_frame(to_frame(part.select(_KEY))).isin(keys))))
+        reported.append(part.filter(pa.array(pd.MultiIndex.from_frame(to_frame(part.select(_KEY))).isin(keys))))
     # Of few rows, those that are shown: in one order, whatever the buckets were.
-    ordered = pa.concat_tables(told).sort_by([(name, "ascending") for name in _KEY])
+    ordered = pa.concat_tables(reported).sort_by([(name, "ascending") for name in _KEY])
     with ParquetSink(out / SERIES, schema(PRICE_SERIES), dict(metadata)) as sink:
         sink.write(ordered)
 

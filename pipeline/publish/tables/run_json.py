@@ -26,10 +26,10 @@ def file_entry(report: FileReport, repeats: int, superseded: int, conflicts: int
     entry["exact_repeats"] = repeats
     entry["superseded"] = superseded
     entry["records_used"] = entry["rows"] - sum(report.non_products.values()) - repeats
-    told = entry["header"] + entry["blank"] + sum(entry["non_records"].values()) + entry["rows"] + entry["line_ends_in_values"]
-    told += sum(entry["set_aside"].values())
-    if told != entry["lines"] or entry["records_used"] < 0:
-        raise AssertionError(f"{report.file}: {entry['lines']} lines, {told} accounted for, {entry['records_used']} records used")
+    reported = entry["header"] + entry["blank"] + sum(entry["non_records"].values()) + entry["rows"] + entry["line_ends_in_values"]
+    reported += sum(entry["set_aside"].values())
+    if reported != entry["lines"] or entry["records_used"] < 0:
+        raise AssertionError(f"{report.file}: {entry['lines']} lines, {reported} accounted for, {entry['records_used']} records used")
     return entry
 
 

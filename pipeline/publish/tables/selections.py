@@ -21,7 +21,7 @@ KINDS = ("list", "live", "review", "miss", "source")
 
 
 @dataclass
-class Picks:
+class Selections:
     """The best rows of each kind so far, with `pick` (the kind) and `pick_order` (smaller first)."""
 
     plan: ReportPlan

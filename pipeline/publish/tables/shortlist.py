@@ -87,10 +87,10 @@ def _marked(table: pa.Table, marks: pd.DataFrame) -> pa.Table:
     reasons = table["reasons"].combine_chunks()
     displaced = [row for row in found if not listed[row]]
     if displaced:
-        told = reasons.to_pylist()
+        reported = reasons.to_pylist()
         for row in displaced:
-            told[row] = [*told[row], _displaced(marks["displaced_by"].iloc[place[row]])]
-        reasons = pa.array(told, REASONS)
+            reported[row] = [*reported[row], _displaced(marks["displaced_by"].iloc[place[row]])]
+        reasons = pa.array(reported, REASONS)
     table = table.set_column(table.schema.get_field_index("rank"), "rank", pa.array(rank, mask=~listed))
     table = table.set_column(table.schema.get_field_index("verdict"), "verdict", verdict)
     return table.set_column(table.schema.get_field_index("reasons"), "reasons", reasons)

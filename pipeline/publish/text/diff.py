@@ -58,8 +58,8 @@ def _ledger(folder: Path, keys: list[Key]) -> dict[Key, dict[str, Any]]:
 
 
 def _change(key: Key, old: dict[str, Any] | None, new: dict[str, Any] | None, why: tuple[tuple[str, dict[str, Any]], ...]) -> Change:
-    told = new or old or {}
-    return Change(*key, told.get("title") or "", old["rank"] if old else None, new["rank"] if new else None, why)
+    reported = new or old or {}
+    return Change(*key, reported.get("title") or "", old["rank"] if old else None, new["rank"] if new else None, why)
 
 
 def _why_outside(row: dict[str, Any] | None, when: str) -> tuple[tuple[str, dict[str, Any]], ...]:

@@ -16,7 +16,7 @@ _COLUMNS = ["rank", "marketplace", "product_id", "title", "price", "currency", "
 
 
 def occasions_of(manifest: Mapping[str, Any], is_new: bool) -> frozenset[str]:
-    """Why somebody may want to be told of a run that went through: `empty`, `drift`."""
+    """Occasions for a notification after a successful run: `empty`, `drift`."""
     found = set()
     if is_new and not manifest["verdicts"]["shortlisted"]:
         found.add("empty")

@@ -34,17 +34,17 @@ _WATERFALL = (
 
 
 def explained(row: pa.Table, plan: Plan, digits: Mapping[str, int]) -> dict[str, Any]:
-    """Everything `explain` tells of one row of `decisions.parquet`, as plain values.
+    """Everything that `explain` shows of one row of `decisions.parquet`, as plain values.
 
     `waterfall` starts with the price and its lines add up to `net_profit` to the minor unit; `rules` holds every rule that could be
     evaluated, with severity (pass, warn, review, reject), observed, limit and distance.
     """
     values = row.to_pylist()[0]
     outcomes = evaluate(inside_frame(row, digits), plan, digits)
-    told = []
+    reported = []
     for rule, outcome in outcomes:
         if outcome.known[0]:
-            told.append(
+            reported.append(
                 {
                     "rule": rule.id,
                     "source": rule.source,
@@ -62,7 +62,7 @@ def explained(row: pa.Table, plan: Plan, digits: Mapping[str, int]) -> dict[str,
         "waterfall": cost_waterfall(values),
         "gross_margins": {name: values[name] for name in ("gross_margin", "gross_margin_goods", "gross_margin_all")},
         "places": digits.get(values["currency"] or "", 2),
-        "rules": told,
+        "rules": reported,
         "score": [(part, values[f"score_{part}"]) for part in PARTS],
     }
 
@@ -74,25 +74,25 @@ def cost_waterfall(values: Mapping[str, Any]) -> list[tuple[str, float | None]]:
     return [("price", values["price"]), *costs]
 
 
-def explained_text(told: Mapping[str, Any], ranks: Mapping[str, int | None], say: Words = ENGLISH) -> list[str]:
+def explained_text(reported: Mapping[str, Any], ranks: Mapping[str, int | None], say: Words = ENGLISH) -> list[str]:
     """The same for a terminal."""
-    row = told["decision"]
-    trail = ["", say("the way to the category verdict"), *(f"  {say.found(line)}" for line in told.get("category_trail") or ())]
+    row = reported["decision"]
+    trail = ["", say("the way to the category verdict"), *(f"  {say.found(line)}" for line in reported.get("category_trail") or ())]
     lines = [
         *_head_lines(row, say),
-        *(trail if told.get("category_trail") else ()),
+        *(trail if reported.get("category_trail") else ()),
         "",
         say("rules (value against limit)"),
-        *_rule_lines(told["rules"], say),
+        *_rule_lines(reported["rules"], say),
     ]
     for reason in row.get("reasons", []):
         if reason["rule"] == "diversified_out":
             lines.append(
                 f"  {padded(_mark('warn', say), 6)} diversified_out: " + say("the list already holds {other}", other=reason["detail"])
             )
-    lines += ["", *_order_lines(told, say), "", say("evidence"), *_evidence_lines(row, say)]
+    lines += ["", *_order_lines(reported, say), "", say("evidence"), *_evidence_lines(row, say)]
     known = say("score {score:.2f} of 100, {known} of it known", score=row.get("score", 0), known=_share(row.get("score_coverage"), say))
-    lines += ["", known, "  " + " + ".join(f"{say(part)} {points:.2f}" for part, points in told["score"])]
+    lines += ["", known, "  " + " + ".join(f"{say(part)} {points:.2f}" for part, points in reported["score"])]
     if ranks:
         shown = say.listed(f"{week} {rank or say('not listed')}" for week, rank in ranks.items())
         lines += ["", say("ranks: {ranks}", ranks=shown)]
@@ -144,11 +144,11 @@ def _rule_lines(rules: Sequence[Mapping[str, Any]], say: Words) -> list[str]:
     return lines
 
 
-def _order_lines(told: Mapping[str, Any], say: Words) -> list[str]:
+def _order_lines(reported: Mapping[str, Any], say: Words) -> list[str]:
     """One order at the current price, line by line down to the profit."""
-    row = told["decision"]
+    row = reported["decision"]
 
-    places = told["places"]
+    places = reported["places"]
 
     def amount(name: str) -> str:
         return _amount(row.get(name), say, places)
@@ -163,7 +163,7 @@ def _order_lines(told: Mapping[str, Any], say: Words) -> list[str]:
             currency=row.get("currency", ""), schedule=schedule, category=row.get("fee_category", ""),
         )
     ]  # fmt: skip
-    lines += [f"  {padded(say(words), 34)} {_amount(value, say, places):>12}" for words, value in told["waterfall"]]
+    lines += [f"  {padded(say(words), 34)} {_amount(value, say, places):>12}" for words, value in reported["waterfall"]]
     of_price = say("{share} of the price", share=share("net_margin"))
     return [
         *lines,
@@ -192,18 +192,18 @@ def _fba_lines(row: Mapping[str, Any], say: Words, places: int) -> list[str]:
     if row.get("fba_net_profit") is None:
         return []
     note = f"; {say.found(row['fba_note'])}" if row.get("fba_note") else ""
-    told = say(
+    reported = say(
         "sent by Amazon it would earn {net} (fulfilment {fee}, {card} {tier}{note}); advice: {advice}",
         net=_amount(row["fba_net_profit"], say, places), fee=_amount(row["fba_fee"], say, places), card=row["fba_card"],
         tier=row["fba_tier"], note=note, advice=row.get("fulfilment_advice", ""),
     )  # fmt: skip
-    return [f"  {told}"]
+    return [f"  {reported}"]
 
 
 def _evidence_lines(row: Mapping[str, Any], say: Words) -> list[str]:
     """What stands behind price, margin, return rate and supplier."""
-    told = {name: _amount(value, say) for name, value in row.items() if isinstance(value, float)}
-    amounts = defaultdict(lambda: say("unknown"), told)
+    reported = {name: _amount(value, say) for name, value in row.items() if isinstance(value, float)}
+    amounts = defaultdict(lambda: say("unknown"), reported)
     lines = [
         "  " + say(
             "price: {evidence}; now {now}, gate {gate}; last 90 days {low} .. {middle} .. {high}; "

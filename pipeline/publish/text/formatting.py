@@ -17,13 +17,13 @@ def readable(text: object, most: int | None = None) -> str:
     >>> readable("a\\x1b[31mb\\u202e\\x00")
     'a�[31mb��'
     """
-    told = "" if text is None else str(text)
-    if most is not None and len(told) > most:
-        told = told[:most] + "…"
-    if told.isprintable():
-        return told
+    reported = "" if text is None else str(text)
+    if most is not None and len(reported) > most:
+        reported = reported[:most] + "…"
+    if reported.isprintable():
+        return reported
     return "".join(
-        c if c.isprintable() or c in _KEPT or not _steers(c) else " " if c in "\t\n\r" else "\N{REPLACEMENT CHARACTER}" for c in told
+        c if c.isprintable() or c in _KEPT or not _steers(c) else " " if c in "\t\n\r" else "\N{REPLACEMENT CHARACTER}" for c in reported
     )
 
 

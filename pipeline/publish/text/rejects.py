@@ -37,12 +37,12 @@ def _most_first(counts: Counter[str]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def reject_lines(told: dict[str, Any], more: list[str], say: Words = ENGLISH) -> list[str]:
+def reject_lines(reported: dict[str, Any], more: list[str], say: Words = ENGLISH) -> list[str]:
     """The same for a terminal, with `more` lines before the next step."""
-    counted = say.listed(f"{say(VERDICT_WORDS[name])} {count:,}" for name, count in told["verdicts"].items())
+    counted = say.listed(f"{say(VERDICT_WORDS[name])} {count:,}" for name, count in reported["verdicts"].items())
     lines = [say("verdicts: {counts}", counts=counted), ""]
-    if told["missing"]:
-        counted = say.listed(f"{say(FACT_NAMES.get(name, name))} {count:,}" for name, count in told["missing"].items())
+    if reported["missing"]:
+        counted = say.listed(f"{say(FACT_NAMES.get(name, name))} {count:,}" for name, count in reported["missing"].items())
         lines += [say("missing facts: {counts}", counts=counted), ""]
     head = [
         padded(say("severity"), 8),
@@ -51,20 +51,20 @@ def reject_lines(told: dict[str, Any], more: list[str], say: Words = ENGLISH) ->
         padded(say("alone"), 8, right=True),
     ]
     lines.append(" ".join([*head, " " + say("nearest")]))
-    for entry in told["reasons"]:
+    for entry in reported["reasons"]:
         nearest = entry["nearest"][0]
         where = f"{nearest['product_id']} ({nearest['file']}:{nearest['line']})"
         by = say(" by {distance:,.4g}", distance=nearest["distance"]) if nearest["distance"] else ""
         detail = f": {readable(say.found(nearest['detail']), 200)}" if nearest["detail"] else ""
         severity = entry["severity"] if say.language == "en" else say(SEVERITY_WORDS[entry["severity"]])
         lines.append(f"{padded(severity, 8)} {entry['rule']:<22} {entry['count']:>10,} {entry['alone'] or '':>8}  {where}{by}{detail}")
-    if told["set_aside"]:
+    if reported["set_aside"]:
         lines += ["", say("set aside (not candidates)")]
         lines += [
             say(
                 "  {file}: {kind} {n:,}, first at line {line}: {message}",
                 file=entry["file"], kind=entry["kind"], n=entry["count"], line=entry["first_line"], message=say.found(entry["message"]),
             )
-            for entry in told["set_aside"]
+            for entry in reported["set_aside"]
         ]  # fmt: skip
     return [*lines, *more, "", say("next: `shortlist explain PRODUCT_ID` tells every rule of one product")]

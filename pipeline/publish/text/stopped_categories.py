@@ -38,6 +38,6 @@ def segment_lines(entries: list[dict[str, Any]], say: Words = ENGLISH) -> list[s
     for entry in entries:
         evidence = entry["evidence"] or say("(no category)")
         verdict, department = padded(say.found(entry["verdict"]), 8), f"{entry['department']:<12}"
-        told = say("{evidence}, such as {sample}", evidence=evidence, sample=entry["sample"])
-        lines.append(f"{verdict} {department} {entry['count']:>10,}  {told}")
+        reported = say("{evidence}, such as {sample}", evidence=evidence, sample=entry["sample"])
+        lines.append(f"{verdict} {department} {entry['count']:>10,}  {reported}")
     return lines

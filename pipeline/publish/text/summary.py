@@ -14,8 +14,8 @@ def summary_line(manifest: Mapping[str, Any], is_new: bool, say: Words = ENGLISH
     verdicts, totals = manifest["verdicts"], manifest["totals"]
     sample = say("sample") + " · " if manifest["sample"] else ""
     if not is_new:
-        told = "up to date: {sample}{week} · shortlisted {n:,}, nothing new to read"
-        return say(told, sample=sample, week=manifest["week"], n=verdicts["shortlisted"])
+        message = "up to date: {sample}{week} · shortlisted {n:,}, nothing new to read"
+        return say(message, sample=sample, week=manifest["week"], n=verdicts["shortlisted"])
     seconds = manifest["timings"]["total_seconds"]
     shown = f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}"
     return say(
@@ -54,12 +54,12 @@ def next_steps(manifest: Mapping[str, Any], is_new: bool, dry_run: bool, say: Wo
     if len(questions) > _ASKED_MOST:
         before.append(say("... and {n:,} more suppliers (run.json, questions)", n=len(questions) - _ASKED_MOST))
     if manifest["unmatched_offers"]:
-        told = "{n:,} offers fit no product: see unmatched_offers.parquet, or add a matches file"
-        before.append(say(told, n=manifest["unmatched_offers"]))
+        message = "{n:,} offers fit no product: see unmatched_offers.parquet, or add a matches file"
+        before.append(say(message, n=manifest["unmatched_offers"]))
     if dry_run:
         return NextSteps(before, [say("dry run: nothing was written")])
-    told = "next: open shortlists/{week}/report.html · `shortlist explain PRODUCT_ID` · `shortlist rejects`"
-    return NextSteps(before, [say(told, week=manifest["week"])])
+    message = "next: open shortlists/{week}/report.html · `shortlist explain PRODUCT_ID` · `shortlist rejects`"
+    return NextSteps(before, [say(message, week=manifest["week"])])
 
 
 def stale_lines(rebuilt: Sequence[str], stale: Sequence[tuple[str, str]], pruned: Sequence[str], say: Words = ENGLISH) -> list[str]:
@@ -67,6 +67,6 @@ def stale_lines(rebuilt: Sequence[str], stale: Sequence[tuple[str, str]], pruned
     lines = [say("rebuilt: {weeks}", weeks=say.listed(rebuilt))] if rebuilt else []
     for cure in sorted({cure for _, cure in stale}):
         weeks = say.listed(week for week, held in stale if held == cure)
-        told = "stale: {weeks}: made of other earlier weeks than stand there now; {cure}"
-        lines.append(say(told, weeks=weeks, cure=say.found(cure)))
+        message = "stale: {weeks}: made of other earlier weeks than stand there now; {cure}"
+        lines.append(say(message, weeks=weeks, cure=say.found(cure)))
     return [*lines, *([say("removed {n:,} old runs", n=len(pruned))] if pruned else [])]

@@ -1,4 +1,4 @@
-"""What a run has to tell a person beside the list: doubts about the whole, and what to ask of suppliers, once each."""
+"""Warnings of a run beside the list: doubts about the whole, and questions to suppliers, once each."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def pass_share_warning(alone: Mapping[str, int], verdicts: Mapping[str, int], pl
     return text + (f"most are rejected by {named}" if named else "no single rule rejects them: see what they lack in `shortlist rejects`")
 
 
-def rate_words(counts: Iterable[Mapping[str, int]], plan: Plan) -> list[str]:
+def rate_warnings(counts: Iterable[Mapping[str, int]], plan: Plan) -> list[str]:
     """A sentence for each pair of currencies whose exchange rate is missing or old; raises `PlanError` where the plan says refuse.
 
     `counts` are those of the buckets (`offer_costs.rate_counts`).

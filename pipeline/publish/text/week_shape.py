@@ -96,8 +96,8 @@ def doubts(shape: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]], liste
     ours, theirs, both = listed
     shorter = min(ours, theirs)
     if shorter >= plan.list_min and both / shorter < plan.overlap_min:
-        told = f"only {both:,} of {shorter:,} products are on this list and on the last one"
-        found.append(_doubt("overlap", "list", (both / shorter, 1.0), (plan.overlap_min, 1.0), told))
+        message = f"only {both:,} of {shorter:,} products are on this list and on the last one"
+        found.append(_doubt("overlap", "list", (both / shorter, 1.0), (plan.overlap_min, 1.0), message))
     if not ours and theirs >= plan.list_min:
         found.append(_doubt("overlap", "list", (0.0, theirs), (1.0, float(theirs)), f"the list is empty, the last one held {theirs:,}"))
     return found
@@ -143,13 +143,13 @@ def _price_doubts(shape: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]
         usual = statistics.median(week["median"] for week in before)
         least, most = usual / plan.price_factor_max, usual * plan.price_factor_max
         if not least <= level["median"] <= most:
-            told = f"{place}: the median price is {level['median']:,.2f}, usually {usual:,.2f}"
-            yield _doubt("price", place, (level["median"], usual), (least, most), told)
+            message = f"{place}: the median price is {level['median']:,.2f}, usually {usual:,.2f}"
+            yield _doubt("price", place, (level["median"], usual), (least, most), message)
 
 
-def _doubt(guard: str, of: str, figures: tuple[float, float], bounds: tuple[float, float], told: str) -> Doubt:
+def _doubt(guard: str, of: str, figures: tuple[float, float], bounds: tuple[float, float], reported: str) -> Doubt:
     least, most = (round(bound, 6) for bound in bounds)
-    shown = f"{told} (wanted {least:,.4g} to {most:,.4g})"
+    shown = f"{reported} (wanted {least:,.4g} to {most:,.4g})"
     return Doubt(guard, of, round(float(figures[0]), 6), round(float(figures[1]), 6), least, most, shown)
 
 

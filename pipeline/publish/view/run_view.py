@@ -40,7 +40,7 @@ class RunFolder:
 
 @dataclass(frozen=True)
 class Product:
-    """One row of the ledger with all that is told of it."""
+    """One row of the ledger with everything shown of it."""
 
     row: dict[str, Any]
     lines: list[RuleLine]
@@ -137,11 +137,11 @@ def read_page(run: RunFolder) -> Page:
     notes = {(row["marketplace"], row["product_id"]): row for row in read_parquet(run.folder / NOTES).to_pylist()}
     ranks, then = _before(run.previous)
     products: dict[str, list[Product]] = {}
-    for row, told in zip(shown.to_pylist(), lines, strict=True):
+    for row, reported in zip(shown.to_pylist(), lines, strict=True):
         key = (row["marketplace"], row["product_id"])
         products.setdefault(row["pick"], []).append(
             Product(
-                row=row, lines=told, states=row_states(row, told, plan), series=series.get(key, ([], [])),
+                row=row, lines=reported, states=row_states(row, reported, plan), series=series.get(key, ([], [])),
                 waterfall=cost_waterfall(row), decision=notes.get(key, {}), was=ranks.get(key),
                 is_new=run.previous is not None and key not in ranks, then=then.get(key),
             )

@@ -66,7 +66,7 @@ class Sentences:
             return self.say("Incomplete: {facts} missing.", facts=self.say.listed(self.fact(f) for f in row["missing"]))
         if row["net_profit"] is None:
             return self.say("Its profit is not known.")
-        told = self.say(
+        sentences = self.say(
             "Earns {net} on an order at today's price and {low} in the worst tenth of cases; {held} of the last 90 days the margin held; "
             "{rate} come back ({low_rate} to {high_rate}, {evidence}).",
             net=self.money(product, "net_profit"),
@@ -78,14 +78,14 @@ class Sentences:
             evidence=self.evidence(product),
         )
         if row["verdict"] == "review":
-            told += " " + self.say("A person must look first: {reasons}.", reasons=self.failing(product))
-        return told
+            sentences += " " + self.say("A person must look first: {reasons}.", reasons=self.failing(product))
+        return sentences
 
     def failing(self, product: Product) -> str:
         """The rules that decide the verdict, with their figures."""
         worst = {"rejected": ("reject",), "review": ("review",)}.get(product.row["verdict"], ("reject", "review"))
-        told = [self.line(product, line) for line in product.lines if line.severity in worst]
-        return self.say("; ").join(told) or self.say.listed(self.fact(f) for f in product.row.get("missing") or ())
+        sentences = [self.line(product, line) for line in product.lines if line.severity in worst]
+        return self.say("; ").join(sentences) or self.say.listed(self.fact(f) for f in product.row.get("missing") or ())
 
     def line(self, product: Product, line: RuleLine) -> str:
         """A rule with its value and limit."""
@@ -97,12 +97,12 @@ class Sentences:
         if line.unit == "yes/no" or (line.detail and line.observed in (0.0, 1.0) and not line.limit):
             return readable(self.say.found(line.detail), 200) if line.detail else ""
         currency = product.row.get("currency")
-        told = self.say(
+        sentences = self.say(
             "{value}, limit {limit}",
             value=figure(line.observed, line.unit, currency, self.digits),
             limit=figure(line.limit, line.unit, currency, self.digits),
         )
-        return told + (f"; {readable(self.say.found(line.detail), 200)}" if line.detail else "")
+        return sentences + (f"; {readable(self.say.found(line.detail), 200)}" if line.detail else "")
 
     def fact(self, fact: str) -> str:
         """A missing fact in words."""
@@ -113,19 +113,19 @@ class Sentences:
         kind, held = would_pass(product)
         currency = product.row.get("currency")
         if kind == "cost":
-            told = self.say(
+            sentences = self.say(
                 "would pass at {cost} landed cost, now {now}",
                 cost=money(held["cost"], currency, self.digits), now=money(held["now"], currency, self.digits),
             )  # fmt: skip
         elif kind == "price":
-            told = self.say(
+            sentences = self.say(
                 "would pass at a price of {price}, now {now}",
                 price=money(held["price"], currency, self.digits), now=money(held["now"], currency, self.digits),
             )  # fmt: skip
         else:
-            told = self.line(product, held["line"])
+            sentences = self.line(product, held["line"])
         also = [self.rule_name(line.rule) for line in product.lines if line.severity == "review"]
-        return told + (self.say("; then to look at: {rules}", rules=self.say.listed(also)) if also else "")
+        return sentences + (self.say("; then to look at: {rules}", rules=self.say.listed(also)) if also else "")
 
     def source(self, product: Product) -> str:
         """What a sourcing candidate sells, and the most to pay for it."""
@@ -140,7 +140,7 @@ class Sentences:
         then, now = product.then, product.row
         if then is None:
             return self.say("no earlier list holds it")
-        told = [
+        sentences = [
             self.say(
                 "{fact} {old} → {new}", fact=self.say(words), old=money(then[column], now.get("currency"), self.digits),
                 new=self.money(product, column),
@@ -149,8 +149,8 @@ class Sentences:
         ]  # fmt: skip
         if then["supplier_id"] != now.get("supplier_id"):
             gone = now.get("supplier_id") or self.say("none")
-            told.append(self.say("supplier {old} → {new}", old=then["supplier_id"] or self.say("none"), new=gone))
-        return self.say("; ").join(told) or self.say("nothing it rests on")
+            sentences.append(self.say("supplier {old} → {new}", old=then["supplier_id"] or self.say("none"), new=gone))
+        return self.say("; ").join(sentences) or self.say("nothing it rests on")
 
     def change_ranks(self, change: Change) -> str:
         """Ranks before and after."""
@@ -183,7 +183,7 @@ class Sentences:
 
 def diff_lines(before: str, after: str, changes: Sequence[Change], digits: Mapping[str, int], say: Words = ENGLISH) -> list[str]:
     """The changes from one week's list to another's for a terminal."""
-    told = Sentences(say, digits)
+    sentences = Sentences(say, digits)
     counts = {kind: sum(change.kind == kind for change in changes) for kind, _ in CHANGE_KINDS}
     lines = [say("{before} → {after}: {entered:,} entered, {left:,} left, {moved:,} moved", before=before, after=after, **counts)]
     for kind, words in CHANGE_KINDS:
@@ -193,7 +193,7 @@ def diff_lines(before: str, after: str, changes: Sequence[Change], digits: Mappi
         for change in found:
             title = padded(readable(change.title, 38).ljust(1), 40)
             lines.append(
-                f"  {change.before or '–':>4} → {change.after or '–':<4} {change.product_id:<12} {title} {told.change_why(change)}"
+                f"  {change.before or '–':>4} → {change.after or '–':<4} {change.product_id:<12} {title} {sentences.change_why(change)}"
             )
     return [*lines, "", say("next: `shortlist explain PRODUCT_ID --week {week}` tells every rule of one product", week=after)]
 

@@ -284,8 +284,8 @@ def _width(name: str) -> int:
 
 
 def _text(value: object) -> str:
-    told = str(value)
-    return readable(told if len(told) <= _TEXT_MOST else told[:_TEXT_MOST] + "… [shortlist.parquet]")
+    reported = str(value)
+    return readable(reported if len(reported) <= _TEXT_MOST else reported[:_TEXT_MOST] + "… [shortlist.parquet]")
 
 
 def _weekly(product: Product, as_of: dt.date) -> list[float | None]:

@@ -20,7 +20,7 @@ import xlsxwriter
 
 from pipeline.messages import ENGLISH, Words
 from pipeline.publish.text.formatting import padded, readable
-from pipeline.store.files import keep_bytes
+from pipeline.store.files import write_new_file
 from pipeline.store.parquet import read_parquet
 from pipeline.tables.published import YUAN_COLUMNS
 
@@ -72,14 +72,14 @@ def sourcing_lines(rows: Sequence[Mapping[str, Any]], digits: Mapping[str, int],
             f"{row['place']:>4} {row['product_id']:<14} {' '.join(f'{amount:>9}' for amount in money)} {row['currency']} {sold:>6}  "
             f"{readable(row['title'], 60)}"
         )
-    told = "at most = for one unit at the supplier's door; landed = with freight, duty and label; every money rule holds up to it"
-    return [*lines, say(told)]
+    message = "at most = for one unit at the supplier's door; landed = with freight, duty and label; every money rule holds up to it"
+    return [*lines, say(message)]
 
 
 def write_sourcing(target: Path, rows: Sequence[Mapping[str, Any]], digits: Mapping[str, int]) -> None:
     """The worklist as a file whose ending says the form: .csv, .xlsx or .json."""
     makers = {".csv": sourcing_csv, ".xlsx": sourcing_xlsx, ".json": sourcing_json}
-    keep_bytes(target, makers[target.suffix.lower()](rows, digits))
+    write_new_file(target, makers[target.suffix.lower()](rows, digits))
 
 
 def sourcing_json(rows: Sequence[Mapping[str, Any]], digits: Mapping[str, int]) -> bytes:

@@ -61,7 +61,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Opinion:
-    """What the text model says where the category tells nothing: `clear`, `doubtful` or `restricted`, from the path or the title."""
+    """The text model's result where the category is unknown: `clear`, `doubtful` or `restricted`, from the path or the title."""
 
     grade: str
     source: str
@@ -165,19 +165,21 @@ def _judge_opinion(path: PathFacts, brand: BrandClaim, opinion: Opinion, policy:
     where = f'category "{path.root}"' if opinion.source == "path" else "the title"
     word = f', mostly "{opinion.word}"' if opinion.word else ""
     if opinion.grade == "clear":
-        told = (
+        message = (
             f"pass: the category is not known, and the text model finds nothing restricted in {where} (probability {opinion.probability})"
         )
-        yield Finding("pass", told, path.root)
+        yield Finding("pass", message, path.root)
     elif opinion.grade == "restricted":
         # Clothes go by their brand; a model's word is not enough to let unbranded ones pass.
         of_apparel = policy.apparel_known if brand[0] == "known" else "review"
         verdict = {"electronics": policy.electronics, "food": policy.food, "apparel": of_apparel}[opinion.department]
-        told = f"{_said(verdict)}: {opinion.department}, says the text model of {where} (probability {opinion.probability}{word})"
-        yield Finding(verdict, told, opinion.word or path.root)
+        message = f"{_said(verdict)}: {opinion.department}, says the text model of {where} (probability {opinion.probability}{word})"
+        yield Finding(verdict, message, opinion.word or path.root)
     else:
-        told = f"review: the category is not known, the text model not sure of {where} ({opinion.department} {opinion.probability}{word})"
-        yield Finding("review", told, path.root)
+        message = (
+            f"review: the category is not known, the text model not sure of {where} ({opinion.department} {opinion.probability}{word})"
+        )
+        yield Finding("review", message, path.root)
 
 
 def _judge_brand(
@@ -230,9 +232,9 @@ def _judge_brand(
 
 
 def _judge_title(path: PathFacts, hits: TitleHits, policy: CategoryPolicy) -> Iterable[Finding]:
-    spoken = {word.department for word in hits.words}
+    named = {word.department for word in hits.words}
     for department in (*RESTRICTED, "powered"):
-        if department not in spoken or department == path.department or department in path.cancels:
+        if department not in named or department == path.department or department in path.cancels:
             continue
         found = [w for w in hits.words if w.department == department and (w.is_hard or department not in path.quiet)]
         counts_alone = any(w.is_hard or (w.is_plain and department in path.careless) for w in found)
@@ -256,7 +258,7 @@ def speaks_by_its_maker(hits: TitleHits) -> bool:
 
 
 def _judge_maker(path: PathFacts, brand: BrandClaim, hits: TitleHits, policy: CategoryPolicy) -> Iterable[Finding]:
-    # Where the category tells nothing a maker's name does: parts and model numbers give no other word away.
+    # Where the category is unknown the maker's name decides: parts and model numbers hold no other word.
     if path.is_known or path.department != "unknown":
         return
     makers = [brand[2]] if brand[2] is not None else []

@@ -103,7 +103,7 @@ def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPol
     policy : CategoryPolicy
         What each case leads to.
     model : CategoryModel, optional
-        Asked about rows whose category tells nothing, while the policy reviews them; without it they are all reviewed.
+        Used for rows without a known category while the policy reviews them; without it they are all reviewed.
 
     Returns
     -------
@@ -124,35 +124,35 @@ def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPol
     path_codes, paths = _facts(candidates["category_path"], readers.paths.read)
     brand_codes, cells = _facts(candidates["brand"], book.state)
     hit_codes, findings = scanner.scan(candidates["title"].astype(object).tolist())
-    silent = np.array([path.tells_nothing for path in paths], dtype=bool)
-    told: list[Opinion | None] = [None]
+    silent = np.array([path.is_uninformative for path in paths], dtype=bool)
+    reported: list[Opinion | None] = [None]
     opinion_codes = np.zeros(len(candidates), dtype=np.int64)
     if model is not None and policy.no_category == "review":
         asked = silent[path_codes]
         foreign = np.array([path.is_tree for path in paths], dtype=bool)[path_codes]
-        opinion_codes, told = opinions(candidates, asked, foreign, scanner.rests, model)
+        opinion_codes, reported = opinions(candidates, asked, foreign, scanner.rests, model)
 
     # An empty brand cell leaves the claim to the title: only there do brand and findings make one claim together.
     missing = np.array([state == "missing" for state, _, _ in cells])
     claims, claim_codes = _pairs(brand_codes, np.where(missing[brand_codes], hit_codes, 0), len(findings))
     owners = [brand_of(cells[brand], findings[hit]) for brand, hit in claims]
-    # Rows that agree in what decides are judged once. A brand decides in apparel, where the category tells nothing, and when its maker
+    # Rows with equal deciding facts are judged once. A brand decides in apparel, where the category is unknown, and when its maker
     # makes toys; elsewhere any other brand stands for it.
     worn = np.array([path.is_worn for path in paths], dtype=bool)
     toys = np.array([known is not None and known.kind == "toy" for _, _, known in owners], dtype=bool)
     counts = worn[path_codes] | silent[path_codes] | toys[claim_codes]
     if policy.licence_goods == "pass":
         is_calm = np.array(
-            [path.department not in RESTRICTED and not path.is_worn and not path.tells_nothing for path in paths], dtype=bool
+            [path.department not in RESTRICTED and not path.is_worn and not path.is_uninformative for path in paths], dtype=bool
         )
         hit_codes, findings = _without_goods(hit_codes, findings, is_calm[path_codes])
     deciding = np.where(counts, claim_codes, int(np.argmin(toys)) if len(toys) else 0)
-    said, said_codes = _pairs(hit_codes, opinion_codes, len(told))
+    said, said_codes = _pairs(hit_codes, opinion_codes, len(reported))
     cases, case_codes = _pairs(path_codes * max(len(owners), 1) + deciding, said_codes, len(said))
     verdicts = []
     for both, place in cases:
         path, owner = divmod(both, max(len(owners), 1))
-        verdicts.append(judge(paths[path], owners[owner], findings[said[place][0]], terms, told[said[place][1]]))
+        verdicts.append(judge(paths[path], owners[owner], findings[said[place][0]], terms, reported[said[place][1]]))
     out = {
         "department": _texts((path.department for path in paths), path_codes),
         "brand_state": _texts((state for state, _, _ in owners), claim_codes),

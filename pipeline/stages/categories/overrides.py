@@ -19,7 +19,7 @@ def is_override(decisions: pd.DataFrame) -> np.ndarray:
 
 
 def with_overrides(
-    told: pd.DataFrame, candidates: pd.DataFrame, decisions: pd.DataFrame, as_of: int, policy: CategoryPolicy
+    reported: pd.DataFrame, candidates: pd.DataFrame, decisions: pd.DataFrame, as_of: int, policy: CategoryPolicy
 ) -> pd.DataFrame:
     """The gate's answer with the seller's overrides laid over it.
 
@@ -38,17 +38,17 @@ def with_overrides(
 
     Notes
     -----
-    A decision without a title cannot tell whether the listing is still the same: it may reject, but lets nothing pass.
+    A decision without a title cannot show that the listing is still the same: it may reject, but it cannot pass a listing.
     """
     own = decisions[is_override(decisions)]
     if not len(own):
-        return told
+        return reported
     decided, dated = days(own, "decided_on")
     own = own.assign(_day=np.where(dated, decided, -1))[~dated | (decided <= as_of)]
     own = own.sort_values([*KEY, "_day", "decision", "title", "category_path"], kind="stable").drop_duplicates(KEY, keep="last")
     rows = pd.MultiIndex.from_frame(candidates[KEY]).get_indexer(pd.MultiIndex.from_frame(own[KEY]))
-    columns = {name: text(told, name).copy() for name in ("brand_state", "category_verdict", "category_reason", "category_evidence")}
-    departments, titles, paths = text(told, "department"), text(candidates, "title"), text(candidates, "category_path")
+    columns = {name: text(reported, name).copy() for name in ("brand_state", "category_verdict", "category_reason", "category_evidence")}
+    departments, titles, paths = text(reported, "department"), text(candidates, "title"), text(candidates, "category_path")
     words, dates = text(own, "decision"), own["_day"].to_numpy(dtype=np.int64)
     for row, word, day, title, path in zip(rows, words, dates, text(own, "title"), text(own, "category_path"), strict=True):
         if row < 0:
@@ -71,11 +71,13 @@ def with_overrides(
         columns["category_verdict"][row] = verdict
         columns["category_reason"][row] = f"{shown}: {said}, by your decision{since} (the rules say: {reason})"
         columns["category_evidence"][row] = f"decision {word}"
-    return told.assign(**{name: pd.Series(values, index=told.index, dtype=told[name].dtype) for name, values in columns.items()})
+    return reported.assign(
+        **{name: pd.Series(values, index=reported.index, dtype=reported[name].dtype) for name, values in columns.items()}
+    )
 
 
-def override_told(reason: str) -> str:
-    """What a category reason tells of the seller's own decision, one that holds or one that has expired; empty when it tells of none."""
+def override_note(reason: str) -> str:
+    """The part of a category reason about the seller's own decision, in force or expired; empty when there is none."""
     if "by your decision" in reason:
         return reason.partition(" (the rules say: ")[0]
     expired = reason.rfind(" (your decision")

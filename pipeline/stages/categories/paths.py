@@ -56,7 +56,7 @@ class PathFacts:
         return self.department == "apparel" or self.kind == WORN
 
     @property
-    def tells_nothing(self) -> bool:
+    def is_uninformative(self) -> bool:
         """Whether neither root nor segment says what the goods are, so that the text model is asked."""
         return not self.is_known and self.department == "unknown"
 
@@ -71,7 +71,7 @@ class PathReader:
         self._roots: dict[str, Root | None] = {}
 
     def _split_behind_root(self, text: str) -> list[str]:
-        """The segments of a path whose separator is a slash, colon, comma or dash: told by the longest known root before one."""
+        """The segments of a path whose separator is a slash, colon, comma or dash: found by the longest known root before it."""
         cuts = [found.span() for found in _DOUBTFUL.finditer(text[:_LONGEST_PATH])]
         for begin, end in reversed(cuts):
             if root_key(text[:begin]) in self._rules.roots:
@@ -93,7 +93,7 @@ class PathReader:
             segments = segments[1:]
             root = self._root(segments[0])
         matches = [self._matches[s] for s in segments]
-        # Most segments match nothing: then the root alone tells, except that computers are told by any word.
+        # Most segments match nothing: then the root alone decides, except that any word can decide for computers.
         if root is None or root.department in ("electronics", "mixed") or any(m is not NOTHING for m in matches[1:]):
             return self._read(segments, matches, root)
         if segments[0] not in self._bare:

@@ -1,4 +1,6 @@
-"""Asking the text model about listings whose category tells nothing: the path where there is one, else what is left of the title."""
+"""Predictions of the text model for listings without a known category: from the path where there is one, else from the rest of the
+title.
+"""
 
 from __future__ import annotations
 
@@ -36,20 +38,20 @@ def opinions(
     by_path, by_title = np.flatnonzero(asked & has_path), np.flatnonzero(asked & ~has_path)
     if len(by_path):
         places, texts = pd.factorize(candidates["category_path"].iloc[by_path])
-        told = _graded(model.score([str(text) for text in texts]), "path", model.path_pass_below, model.reject_above)
-        codes[by_path] = np.array([seen.setdefault(one, len(seen)) for one in told], dtype=np.int64)[places]
+        reported = _graded(model.score([str(text) for text in texts]), "path", model.path_pass_below, model.reject_above)
+        codes[by_path] = np.array([seen.setdefault(one, len(seen)) for one in reported], dtype=np.int64)[places]
     if len(by_title):
         titles = candidates["title"].iloc[by_title].astype(object).tolist()
-        told = _graded(model.score(rests(titles)), "title", model.title_pass_below, model.reject_above)
-        codes[by_title] = [seen.setdefault(one, len(seen)) for one in told]
+        reported = _graded(model.score(rests(titles)), "title", model.title_pass_below, model.reject_above)
+        codes[by_title] = [seen.setdefault(one, len(seen)) for one in reported]
     return codes, list(seen)
 
 
 def _graded(scored: Scored, source: str, pass_below: float, reject_above: float) -> list[Opinion]:
-    told = []
+    reported = []
     for p, department, word, is_known in zip(scored.probability, scored.department, scored.word, scored.is_known, strict=True):
         # Without a word that the model has seen it has no opinion, whatever its number.
         grade = "doubtful" if not is_known else "clear" if p < pass_below else "restricted" if p >= reject_above else "doubtful"
         shown = word if grade != "clear" else ""
-        told.append(Opinion(grade, source, str(department), f"{p:.2f}", str(shown)))
-    return told
+        reported.append(Opinion(grade, source, str(department), f"{p:.2f}", str(shown)))
+    return reported

@@ -34,10 +34,10 @@ class SegmentMatcher(dict[str, Matches]):
     def _word(self, word: str) -> tuple[str, Any, frozenset[Rule]]:
         one = singular(word)
         stems = frozenset(rule for stem, rule in self._stems if stem in word) if not word.isdigit() else frozenset()
-        told = (one, self._index.get(one), stems)
+        reported = (one, self._index.get(one), stems)
         if not word.isdigit():  # numbers seldom come twice
-            self._words[word] = told
-        return told
+            self._words[word] = reported
+        return reported
 
     def __missing__(self, segment: str) -> Matches:
         if len(self) > _SEGMENTS_MAX:
@@ -45,10 +45,10 @@ class SegmentMatcher(dict[str, Matches]):
             self._words.clear()
         words = words_of(segment)
         known = self._words.get
-        told = [known(word) or self._word(word) for word in words]
-        phrase = tuple([one for one, _, _ in told])
+        reported = [known(word) or self._word(word) for word in words]
+        phrase = tuple([one for one, _, _ in reported])
         found = set(self._exact.get(phrase, ()))
-        for place, (_, candidates, stems) in enumerate(told):
+        for place, (_, candidates, stems) in enumerate(reported):
             found |= stems
             for at, wanted, rule in candidates:
                 begin = place - at

@@ -1,4 +1,4 @@
-"""The text model for listings whose category tells nothing: which department a path or a title speaks of, and how surely.
+"""The text model for listings without a known category: the department of a path or a title, with a probability.
 
 A text is the mean of its words and pairs of words, a word the mean of its letter groups, each put into one of `slots` by a stable
 hash. So a word's share in the score depends on the word alone: it is worked out once per unlike word, and every score names the word

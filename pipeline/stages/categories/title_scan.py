@@ -72,7 +72,7 @@ class TitleScanner:
         return codes, self._found
 
     def catches(self, titles: Sequence[str]) -> tuple[bool, ...]:
-        """Whether each title gives away a restricted department, so that the rules stop it where the category tells nothing."""
+        """Whether each title points to a restricted department, so that the rules stop it where the category is unknown."""
         codes, found = self.scan(titles)
         caught = [any(word.department != "goods" for word in hits.words) or speaks_by_its_maker(hits) for hits in found]
         return tuple(caught[code] for code in codes.tolist())
@@ -102,9 +102,9 @@ class TitleScanner:
 
     def _evidence(self, block: Block, spans: Spans) -> np.ndarray:
         """The words of a block that speak for a department."""
-        spoken = spans.item < len(self._words)
-        spoken[spoken] = self._bits[spans.item[spoken]] > 0
-        return spans.of(spoken).covered(len(block.codes))
+        named = spans.item < len(self._words)
+        named[named] = self._bits[spans.item[named]] > 0
+        return spans.of(named).covered(len(block.codes))
 
     def _scan(self, block: Block) -> np.ndarray:
         spans = self._spans(block)

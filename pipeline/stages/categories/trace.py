@@ -7,7 +7,7 @@ import pandas as pd
 
 from pipeline.stages.categories.decision import SEVERITY, Opinion, Terms, brand_of, findings_on
 from pipeline.stages.categories.gate import CategoryPolicy, CategoryRules
-from pipeline.stages.categories.overrides import override_told
+from pipeline.stages.categories.overrides import override_note
 from pipeline.stages.categories.paths import PathReader
 from pipeline.stages.categories.prediction import opinions
 from pipeline.stages.categories.text_model import CategoryModel
@@ -23,7 +23,7 @@ def trail(
 ) -> list[str]:
     """What is found in a listing's title, brand and path, in the order in which it is asked; the strictest finding decides.
 
-    `model` is the text model of the run, asked where the category tells nothing; `reason` the run's own, which tells a seller's decision.
+    `model` is the text model of the run, used where the category is unknown; `reason` is the run's own, which names a seller's decision.
     """
     title, brand, path = cells
     book = rules.brands.with_names(policy.known_brands)
@@ -45,14 +45,14 @@ def trail(
     lines += [f'title: names {"an accessory of " if found.is_compatible else ""}"{found.brand.name}"' for found in hits.brands]
     lines.append(f"brand: {claim[0]}" + (f' "{claim[1]}"' if claim[1] else ""))
     opinion = None
-    if policy.no_category == "review" and facts.tells_nothing:
+    if policy.no_category == "review" and facts.is_uninformative:
         opinion = _opinion(cells, facts.is_tree, scanner, model)
         lines += _opinion_lines(opinion, model)
     found = findings_on(facts, claim, hits, terms, opinion)
     lines += [f"finding: {one.sentence}" for one in sorted(found, key=lambda one: -SEVERITY[one.verdict])] or [
         "finding: none, so it passes"
     ]
-    own = override_told(reason)
+    own = override_note(reason)
     return [*lines, f"override: {own}"] if own else lines
 
 
@@ -62,8 +62,8 @@ def _opinion(
     if model is None:
         return None
     listing = pd.DataFrame([cells], columns=["title", "brand", "category_path"], dtype="str")
-    places, told = opinions(listing, np.array([True]), np.array([is_tree]), scanner.rests, model)
-    return told[places[0]]
+    places, reported = opinions(listing, np.array([True]), np.array([is_tree]), scanner.rests, model)
+    return reported[places[0]]
 
 
 def _opinion_lines(opinion: Opinion | None, model: CategoryModel | None) -> list[str]:

@@ -64,7 +64,11 @@ def amazon_fulfilment(
         words["fba_tier"] += [kind.key for kind in card.tiers]
         words["fba_card"] += [card.id] * len(card.tiers)
         words["fba_note"] += [card.note] * len(card.tiers)
-    return fee, known, {"fba_fee_cents": whole_series(fee, known), **{name: word_series(told, code) for name, told in words.items()}}
+    return (
+        fee,
+        known,
+        {"fba_fee_cents": whole_series(fee, known), **{name: word_series(reported, code) for name, reported in words.items()}},
+    )
 
 
 def advice(candidates: pd.DataFrame, fba_net: np.ndarray, known: np.ndarray, least: np.ndarray, units_month: int) -> pd.Series:

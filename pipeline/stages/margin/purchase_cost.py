@@ -19,7 +19,7 @@ _E4 = 10_000
 def max_purchase(ceiling: np.ndarray, solvable: np.ndarray, candidates: pd.DataFrame, label: np.ndarray, plan: Plan) -> np.ndarray:
     """`ceiling` less label, freight, duty and import VAT: minor units of the marketplace, 0 where nothing is left (n rows).
 
-    Freight and a told duty are those of the chosen offer (0 without one); an assumed share of duty or VAT moves with the cost that is
+    Freight and a stated duty are those of the chosen offer (0 without one); an assumed share of duty or VAT moves with the cost that is
     looked for, and the answer is the last minor unit that stays within the ceiling.
     """
     freight, duty, vat = (whole(candidates, f"{name}_cents")[0] for name in ("freight", "duty", "import_vat"))

@@ -101,7 +101,7 @@ def _smallest_in(low: np.ndarray, high: np.ndarray, step: _Step) -> np.ndarray:
 
 
 def surely_holds_from(wanted: np.ndarray, terms: Terms, fees: FeeTable, target: Target) -> np.ndarray:
-    """A price from which on the target holds at every price, for fees of one step; beyond all prices where none can be told (n rows).
+    """A price from which on the target holds at every price, for fees of one step; beyond all prices where there is none (n rows).
 
     `wanted` is the smallest price at which it holds. From there the profit grows by at least k x slope - 6 over k minor units, and the
     wanted share of the price by at most k x share + 1: so a few minor units above it no rounding can take the margin away.
@@ -109,8 +109,8 @@ def surely_holds_from(wanted: np.ndarray, terms: Terms, fees: FeeTable, target: 
     fee = fees.rate[terms.entry] / PPM
     returned = terms.return_ppb / BILLION * (1 + fee * fees.refund_share[terms.entry] / PPM)
     slope = 1 - fee - (terms.advertising_ppm + terms.payment_ppm + target.share_ppm) / PPM - returned
-    told = (slope > 0.01) & (fees.bounds[terms.entry, 0] > PRICE_CEILING) & (wanted > 0)
-    return np.where(told, wanted + np.ceil((_GIVEN_BACK + 3) / np.where(told, slope, 1)).astype(np.int64), np.iinfo(np.int64).max)
+    reported = (slope > 0.01) & (fees.bounds[terms.entry, 0] > PRICE_CEILING) & (wanted > 0)
+    return np.where(reported, wanted + np.ceil((_GIVEN_BACK + 3) / np.where(reported, slope, 1)).astype(np.int64), np.iinfo(np.int64).max)
 
 
 def max_landed_cost(price: np.ndarray, terms: Terms, fees: FeeTable, limits: Limits) -> np.ndarray:

@@ -129,7 +129,7 @@ def offer_costs(offers: pd.DataFrame, candidates: pd.DataFrame, buying: Buying) 
     scope = freight_scope(offers, plan)
     border = _border(offers, products, buying)
     duty, duty_basis = _duty(offers, unit, cents("duty_e4"), border, plan)
-    # Neither origin nor duty is told: taken as nil, to be asked. Said not to be included, and nothing else: it must be told.
+    # Neither origin nor duty is stated: duty is taken as zero and asked for. Stated as not included, without an amount: it is required.
     duty_unknown = (duty_basis == "unknown") & border.is_silent & ~flag(offers, "duty_included")[1]
     has_duty = (duty_basis != "unknown") | duty_unknown
     owes_vat = border.owes_vat & (duty_basis != "included")
@@ -175,9 +175,9 @@ def _rate(own: np.ndarray, target: np.ndarray, rates: Rates) -> tuple[np.ndarray
 def freight_scope(offers: pd.DataFrame, plan: Plan) -> np.ndarray:
     """How far each offer's freight reaches: the offer's word, else the supplier's, else the plan's."""
     named = {name: facts.freight_to for name, facts in plan.suppliers.items() if facts.freight_to}
-    told = zip(text(offers, "freight_to"), text(offers, "supplier_id"), strict=True)
+    reported = zip(text(offers, "freight_to"), text(offers, "supplier_id"), strict=True)
     return np.array(
-        [(scope if scope != "unknown" else None) or named.get(who) or plan.costs.freight_to for scope, who in told], dtype=object
+        [(scope if scope != "unknown" else None) or named.get(who) or plan.costs.freight_to for scope, who in reported], dtype=object
     )
 
 
@@ -192,7 +192,7 @@ def _country(name: str) -> str:
 
 @dataclass(frozen=True)
 class _Border:
-    """What is known of m offers at the border: no origin is told, it is inside the country, and the duty and VAT that the day demands."""
+    """Import facts of m offers: origin unknown, origin domestic, and the duty and VAT in force on the day."""
 
     is_silent: np.ndarray
     is_domestic: np.ndarray
@@ -203,8 +203,8 @@ class _Border:
 def _border(offers: pd.DataFrame, products: pd.DataFrame, buying: Buying) -> _Border:
     """One look at the rules for every pair of marketplace and origin that occurs."""
     named = {name: facts.ship_from for name, facts in buying.plan.suppliers.items() if facts.ship_from}
-    told = zip(text(offers, "ship_from"), text(offers, "supplier_id"), strict=True)
-    origin = np.array([_country(code or named.get(who) or "") for code, who in told], dtype=object)
+    reported = zip(text(offers, "ship_from"), text(offers, "supplier_id"), strict=True)
+    origin = np.array([_country(code or named.get(who) or "") for code, who in reported], dtype=object)
     market, value = text(products, "marketplace"), whole(products, "price_cents")[0]
     silent = origin == ""
     domestic, owes = np.zeros(len(offers), dtype=bool), np.zeros(len(offers), dtype=bool)

@@ -1,4 +1,4 @@
-"""What tells that two records are the same goods: product codes with their check digit, and pack counts in titles."""
+"""Identity of goods in two records: product codes with their check digit, and pack counts in titles."""
 
 from __future__ import annotations
 

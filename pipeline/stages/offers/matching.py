@@ -9,8 +9,8 @@ from pipeline.stages.offers.identity import gtin14
 
 def product_codes(candidates: pd.DataFrame) -> pd.DataFrame:
     """Valid product codes of candidates: `gtin14`, `product_id`, `marketplace`, one row per code; invalid codes match nothing."""
-    told = candidates[candidates["gtin"].notna()][["gtin", "product_id", "marketplace"]]
-    split = told.assign(code=told["gtin"].astype(object).str.split()).explode("code")
+    reported = candidates[candidates["gtin"].notna()][["gtin", "product_id", "marketplace"]]
+    split = reported.assign(code=reported["gtin"].astype(object).str.split()).explode("code")
     split["gtin14"] = [gtin14(str(code)) for code in split["code"]]
     return split[split["gtin14"].notna()][["gtin14", "product_id", "marketplace"]].drop_duplicates().reset_index(drop=True)
 

@@ -79,7 +79,7 @@ def price_distributions(
     A candidate without a current price has no forecast and no gate price: its history says what it was, not that it can be sold today.
     """
     n = len(candidates)
-    steps = told_steps(history, as_of)
+    steps = price_steps(history, as_of)
     price, known = whole(candidates, "price_cents")
     facts = days_held(steps, FACT_DAYS)
     from_history = np.bincount(facts.row, minlength=n) > 0
@@ -113,8 +113,10 @@ def price_distributions(
     return Prices(pd.DataFrame(columns).set_index(candidates.index), facts, forecast, mixture)
 
 
-def told_steps(history: pd.DataFrame, as_of: int) -> PriceSteps:
-    """A history (`row`, `date`, `price_cents`, see `price_distributions`) as steps whose keys are the rows; a price told again is none."""
+def price_steps(history: pd.DataFrame, as_of: int) -> PriceSteps:
+    """A history (`row`, `date`, `price_cents`, see `price_distributions`) as steps whose keys are the rows; a repeated price is no new
+    step.
+    """
     day, _ = days(history, "date")
     row = history["row"].to_numpy(dtype=np.int64)
     cents, priced = whole(history, "price_cents")

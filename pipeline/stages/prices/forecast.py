@@ -69,7 +69,7 @@ def observed_changes(row: np.ndarray, day: np.ndarray, price: np.ndarray, produc
 def change_hazard(seen: Changes, prior_hazard: float, prior_days: float) -> np.ndarray:
     """Changes a day, shape (n,), drawn to `prior_hazard` as by `prior_days` more days of watching.
 
-    Interval-censored: an interval tells whether the price changed, not how often, so the hazard is -ln(1 - share changed) / gap.
+    Interval-censored: an interval shows whether the price changed, not how often, so the hazard is -ln(1 - share changed) / gap.
     """
     weight = prior_days / seen.gap_days
     expected = weight * -np.expm1(-prior_hazard * seen.gap_days)

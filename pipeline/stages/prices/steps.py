@@ -1,4 +1,4 @@
-"""A price history as steps, and what it tells of each product: features of the last 90 and 365 days, and what a forecast starts from.
+"""A price history as steps, and its features per product: over the last 90 and 365 days, and as the start of a forecast.
 
 One pass of whole-array work over rows sorted by product and day. Windows count whole days, money is whole minor units: sums are exact,
 and quantiles are found by comparing whole numbers. `docs/prices.md` says what each feature means; `tests/` holds the slow twin.
@@ -48,7 +48,7 @@ class PriceSteps:
         return np.add.reduceat(values, self.first[:-1]) if len(self.key) else values[:0]
 
     def once(self) -> PriceSteps:
-        """The same prices on the same days, where a price told again is no new step: neighbours without a gap differ."""
+        """The same prices on the same days, where a repeated price is no new step: neighbours without a gap differ."""
         again = (self.product[1:] == self.product[:-1]) & (self.cents[1:] == self.cents[:-1]) & (self.day[1:] == self.until[:-1])
         begins, ends = np.append(True, ~again)[: len(self.day)], np.append(~again, True)[: len(self.day)]
         product = self.product[begins]

@@ -1,4 +1,4 @@
-"""Prices looked at once a week, so that a row per change and a row per week tell the same hazard of a change."""
+"""Prices sampled once a week, so that a row per change and a row per week give the same hazard of a change."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GAP_WEEKS_MAX = 4  # over a longer gap out of stock nobody can say how often a 
 
 def weekly_changes(steps: PriceSteps, products: int) -> Changes:
     """Changes between the weekly looks back from the as-of day (26 of them) at which the product was in stock."""
-    seen, latest, oldest = seen_weekly(steps)
+    seen, latest, oldest = weekly_samples(steps)
     row, cents, latest, oldest = steps.row[seen], steps.cents[seen], latest[seen], oldest[seen]
     inside = np.bincount(row, weights=oldest - latest, minlength=products)
     pair = (row[1:] == row[:-1]) & (latest[:-1] - oldest[1:] <= _GAP_WEEKS_MAX)
@@ -24,7 +24,7 @@ def weekly_changes(steps: PriceSteps, products: int) -> Changes:
     return Changes(changes, inside + between, np.full(products, float(GRID_DAYS)))
 
 
-def seen_weekly(steps: PriceSteps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def weekly_samples(steps: PriceSteps) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which steps are seen at a weekly look with a price, and their latest and oldest look (0 = the as-of day).
 
     A step in force on [start, end) is seen at the looks j with start <= as_of - 7 j < end; the one that runs on is seen today too.

@@ -1,4 +1,4 @@
-"""Rows that a file tells twice, word for word: told once from here on, and counted."""
+"""Exact repeats inside a file: kept once and counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders, return reports and deliveries of earlier weeks beside this week's: what a dump tells again replaces, all else stands."""
+"""Orders, return reports and deliveries of earlier weeks joined with this week's: the newest dump replaces a record that it repeats."""
 
 from __future__ import annotations
 
@@ -39,20 +39,22 @@ def _newest(kept: pd.DataFrame, own: pd.DataFrame, key: list[str]) -> pd.DataFra
     if not len(kept):
         return own
     newest = int(kept["generation"].max()) + 1
-    told = pd.concat([kept, own.assign(generation=newest)], ignore_index=True)
-    latest = told.groupby(key, dropna=False, sort=False)["generation"].transform("max")
-    told = told[told["generation"] == latest]
-    is_kept = told["generation"] < newest
-    told = told.assign(
-        file=told["file"].where(~is_kept, KEPT_FILE), line=told["line"].where(~is_kept, pd.Series(np.arange(len(told)), index=told.index))
+    reported = pd.concat([kept, own.assign(generation=newest)], ignore_index=True)
+    latest = reported.groupby(key, dropna=False, sort=False)["generation"].transform("max")
+    reported = reported[reported["generation"] == latest]
+    is_kept = reported["generation"] < newest
+    reported = reported.assign(
+        file=reported["file"].where(~is_kept, KEPT_FILE),
+        line=reported["line"].where(~is_kept, pd.Series(np.arange(len(reported)), index=reported.index)),
     )
-    return told[own.columns].reset_index(drop=True)
+    return reported[own.columns].reset_index(drop=True)
 
 
 def known_deliveries(kept: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     """Parcels of all weeks, one row each: supplier, product, day promised, day shipped (missing while it has not left), day delivered.
 
-    A parcel has no number. Of parcels that left, equal in all but the delivery, as many count as the week that told most of them named.
+    A parcel has no number. Of parcels that left, equal in all but the delivery, the number that counts is that of the week which
+    reported most of them.
     What had not left yet gives way as soon as a later dump names any parcel of the same supplier, product and promised day.
 
     Parameters
@@ -66,19 +68,19 @@ def known_deliveries(kept: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
     if not len(kept):
         return own[names]
     newest = int(kept["generation"].max()) + 1
-    told = pd.concat([kept, counted(own).assign(generation=newest)], ignore_index=True)
-    latest = told.groupby(PROMISE_KEY, dropna=False, sort=False)["generation"].transform("max")
-    has_left = told["shipped_date"].notna()
-    told = told[has_left | (told["generation"] == latest)]
-    # Each week's parcels of one kind first, then the week that told most; of equal counts the newest, for its delivery dates.
+    reported = pd.concat([kept, counted(own).assign(generation=newest)], ignore_index=True)
+    latest = reported.groupby(PROMISE_KEY, dropna=False, sort=False)["generation"].transform("max")
+    has_left = reported["shipped_date"].notna()
+    reported = reported[has_left | (reported["generation"] == latest)]
+    # Each week's parcels of one kind first, then the week that reported most; of equal counts the newest, for its delivery dates.
     kind = [*PROMISE_KEY, "shipped_date"]
-    weekly = told.groupby([*kind, "generation"], dropna=False, sort=False)["parcels"].transform("sum")
-    told = told.assign(weekly=weekly)
-    most = told.groupby(kind, dropna=False, sort=False)["weekly"].transform("max")
-    told = told[told["weekly"] == most]
-    latest = told.groupby(kind, dropna=False, sort=False)["generation"].transform("max")
-    told = told[told["generation"] == latest]
-    return told.loc[told.index.repeat(told["parcels"].to_numpy(dtype=np.int64)), names].reset_index(drop=True)
+    weekly = reported.groupby([*kind, "generation"], dropna=False, sort=False)["parcels"].transform("sum")
+    reported = reported.assign(weekly=weekly)
+    most = reported.groupby(kind, dropna=False, sort=False)["weekly"].transform("max")
+    reported = reported[reported["weekly"] == most]
+    latest = reported.groupby(kind, dropna=False, sort=False)["generation"].transform("max")
+    reported = reported[reported["generation"] == latest]
+    return reported.loc[reported.index.repeat(reported["parcels"].to_numpy(dtype=np.int64)), names].reset_index(drop=True)
 
 
 def counted(deliveries: pd.DataFrame) -> pd.DataFrame:
@@ -88,7 +90,7 @@ def counted(deliveries: pd.DataFrame) -> pd.DataFrame:
     return sizes.astype({name: deliveries[name].dtype for name in names} | {"parcels": "Int64"})
 
 
-def told_once(rows: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
+def without_exact_repeats(rows: pd.DataFrame, columns: tuple[Column, ...]) -> pd.DataFrame:
     """The rows without where they stood, exact repeats left out."""
     return rows[[column.name for column in columns]].drop_duplicates().reset_index(drop=True)
 

@@ -21,7 +21,7 @@ NEVER = np.iinfo(np.int64).max
 
 @dataclass(frozen=True)
 class OrderFacts:
-    """What order lines tell.
+    """Facts that follow from order lines.
 
     `counts`: one row per product with `own_sold_orders`, `own_returned_orders` (as reports count: return
     orders), `own_orders_back` (orders that came back, each once, in parts or whole), `own_sold_units`, `own_returned_units`,
@@ -74,13 +74,13 @@ def linked_sales(orders: pd.DataFrame, as_of: int) -> pd.DataFrame:
 
 def _lines(orders: pd.DataFrame, as_of: int) -> tuple[pd.DataFrame, dict[str, int]]:
     """Lines up to the as-of day, each once, with their `day`; and how many repeats each file holds."""
-    # Of lines told twice the first of the first file is kept, whatever was read first.
+    # Of repeated lines the first of the first file is kept, in whatever order the files were read.
     orders = orders.sort_values(["file", "line"], kind="stable").reset_index(drop=True)
     same = ["file", *KEY, "order_id", "ordered_at", "quantity", "unit_price_cents", "currency", "title", "customer_key", "is_return",
             "returned_order_id", "returned_at"]  # fmt: skip
     repeated = orders.duplicated(same)
     repeats = counts_by_file(orders[repeated])
-    # Files that overlap hold the same line twice: told once.
+    # Files that overlap hold the same line twice: it is kept once.
     lines = orders[~orders.duplicated(same[1:])].copy()
     lines["day"] = np.floor_divide(lines["ordered_at"].astype("int64[pyarrow]").to_numpy(dtype=np.int64), 86_400)
     return lines[lines["day"] <= as_of], repeats
@@ -118,12 +118,12 @@ def _returned_orders(lines: pd.DataFrame) -> pd.DataFrame:
 
 
 def _back_days(sales: pd.DataFrame, returns: pd.DataFrame, as_of: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """When sales came back: told by the sale, by a link, or by the latest earlier sale of the same customer and product.
+    """When sales came back: from the sale itself, by a link, or by the latest earlier sale of the same customer and product.
 
-    Also which sales only tell it themselves (no return line is theirs), and which returns match no sale at all.
+    Also which sales are marked as returned without a return line, and which returns match no sale at all.
     """
-    told = sales["returned_day"].to_numpy()
-    back_day = np.where(told <= as_of, told, NEVER)
+    reported = sales["returned_day"].to_numpy()
+    back_day = np.where(reported <= as_of, reported, NEVER)
     told_alone = back_day < NEVER
     unmatched = np.zeros(len(returns), dtype=bool)
     if not len(returns):

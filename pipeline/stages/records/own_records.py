@@ -19,23 +19,23 @@ _HIDING = {"gated": "gated for this account", "ip_risk": "a risk of complaints",
 def period_counts(returns: pd.DataFrame, as_of: int, window_days: int) -> pd.DataFrame:
     """Counts per product out of return reports: all periods that ended by the as-of day, mature ones ended before the window.
 
-    The same period told twice (overlapping reports) counts once, with the larger number of orders.
+    The same period reported twice (overlapping reports) counts once, with the larger number of orders.
     """
     end, _ = days(returns, "period_end")
-    told = returns[end <= as_of].sort_values([*KEY, "period_start", "period_end", "sold_orders", "returned_orders"], kind="stable")
-    told = _apart(told.drop_duplicates([*KEY, "period_start", "period_end"], keep="last"))
-    end, _ = days(told, "period_end")
+    reported = returns[end <= as_of].sort_values([*KEY, "period_start", "period_end", "sold_orders", "returned_orders"], kind="stable")
+    reported = _apart(reported.drop_duplicates([*KEY, "period_start", "period_end"], keep="last"))
+    end, _ = days(reported, "period_end")
     mature = end < as_of - window_days
-    sold, returned = whole(told, "sold_orders")[0], whole(told, "returned_orders")[0]
+    sold, returned = whole(reported, "sold_orders")[0], whole(reported, "returned_orders")[0]
     frame = pd.DataFrame(
         {
-            "marketplace": told["marketplace"],
-            "product_id": told["product_id"],
+            "marketplace": reported["marketplace"],
+            "product_id": reported["product_id"],
             "own_sold_orders": sold,
             "own_returned_orders": returned,
             "own_orders_back": returned,
-            "own_sold_units": whole(told, "sold_units")[0],
-            "own_returned_units": whole(told, "returned_units")[0],
+            "own_sold_units": whole(reported, "sold_units")[0],
+            "own_returned_units": whole(reported, "returned_units")[0],
             "mature_orders": np.where(mature, sold, 0),
             "mature_returned": np.where(mature, returned, 0),
             "recent_units": 0,
@@ -44,19 +44,19 @@ def period_counts(returns: pd.DataFrame, as_of: int, window_days: int) -> pd.Dat
     return frame.groupby(KEY, sort=True).sum().astype("Int64").reset_index()
 
 
-def _apart(told: pd.DataFrame) -> pd.DataFrame:
+def _apart(reported: pd.DataFrame) -> pd.DataFrame:
     """Periods of a product that do not overlap: the earliest first, of those that start together the longest."""
-    start, end = days(told, "period_start")[0], days(told, "period_end")[0]
-    product = told.groupby(KEY, sort=False).ngroup().to_numpy()
+    start, end = days(reported, "period_start")[0], days(reported, "period_end")[0]
+    product = reported.groupby(KEY, sort=False).ngroup().to_numpy()
     order = np.lexsort((-end, start, product))
-    kept = np.ones(len(told), dtype=bool)
+    kept = np.ones(len(reported), dtype=bool)
     last_product, last_end = -1, 0
     for at in order.tolist():
         if product[at] == last_product and start[at] <= last_end:
             kept[at] = False
         else:
             last_product, last_end = product[at], end[at]
-    return told[kept]
+    return reported[kept]
 
 
 def own_counts(candidates: pd.DataFrame, from_orders: pd.DataFrame, from_reports: pd.DataFrame) -> pd.DataFrame:

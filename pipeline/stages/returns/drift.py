@@ -25,12 +25,16 @@ def fresh_returns(candidates: pd.DataFrame, sales: pd.DataFrame, since: int, unt
     """
     fresh = sales[(sales["day"] > since) & (sales["day"] < until)]
     counted = fresh.groupby(KEY).agg(orders=("came_back", "size"), returned=("came_back", "sum"))
-    told = counted.join(candidates.set_index(KEY)[["return_prior_mean", "return_prior_orders"]], how="inner")
-    n, mean, strength = told["orders"].to_numpy(dtype=np.float64), real(told, "return_prior_mean"), real(told, "return_prior_orders")
+    reported = counted.join(candidates.set_index(KEY)[["return_prior_mean", "return_prior_orders"]], how="inner")
+    n, mean, strength = (
+        reported["orders"].to_numpy(dtype=np.float64),
+        real(reported, "return_prior_mean"),
+        real(reported, "return_prior_orders"),
+    )
     variance = n * mean * (1 - mean) * (strength + n) / (strength + 1)
     return {
         "orders": int(n.sum()),
-        "returned": int(told["returned"].sum()),
+        "returned": int(reported["returned"].sum()),
         "expected_ppm": int(np.rint(n * mean * PPM).astype(np.int64).sum()),
         "variance_ppm": int(np.rint(variance * PPM).astype(np.int64).sum()),
     }

@@ -148,7 +148,9 @@ def _prior(candidates: pd.DataFrame, plan: Returns, model: ReturnModel | None) -
 
 
 def _counted(frame: pd.DataFrame, sold: str, returned: str, all_sold: str, all_returned: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Counts that can be used; more returned than sold means that the window is wrong: not clamped, not used, but told."""
+    """Counts that can be used; more returned than sold means that the window is wrong: the counts are neither clamped nor used, and a
+    flag says so.
+    """
     n, has_n = whole(frame, sold)
     k, has_k = whole(frame, returned)
     total, has_total = whole(frame, all_sold)

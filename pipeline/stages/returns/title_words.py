@@ -50,10 +50,10 @@ class TitleModel(BaseModel):
 
     @field_validator("weights")
     @classmethod
-    def _finite(cls, told: str) -> str:
-        if not np.isfinite(numbers(told)).all():
+    def _finite(cls, reported: str) -> str:
+        if not np.isfinite(numbers(reported)).all():
             raise ValueError("holds a number that is not finite")
-        return told
+        return reported
 
     @model_validator(mode="after")
     def _as_many_as_slots(self) -> TitleModel:
@@ -78,5 +78,5 @@ class TitleModel(BaseModel):
 
     def shift_of(self, matrix: sparse.csr_matrix) -> np.ndarray:
         """The same of rows that `title_matrix` gives."""
-        told = np.clip(matrix @ self.values - self.centre, -SHIFT_MAX, SHIFT_MAX)
-        return np.where(np.diff(matrix.indptr) > 0, told, 0.0)
+        reported = np.clip(matrix @ self.values - self.centre, -SHIFT_MAX, SHIFT_MAX)
+        return np.where(np.diff(matrix.indptr) > 0, reported, 0.0)

@@ -70,7 +70,7 @@ class WordMemo(dict[str, int]):
 class Block:
     """The words of n texts: `codes` and `besides` of each word or fence, its text's place in `order`, and where each text begins and ends.
 
-    `order` tells which text stands at each place, since plain ASCII ones come first; `words` are the words as they were read.
+    `order` gives the text at each position, since plain ASCII ones come first; `words` are the words as they were read.
     """
 
     codes: np.ndarray
@@ -103,7 +103,7 @@ def read_block(texts: Sequence[str], memo: WordMemo) -> Block:
 
 @dataclass(frozen=True)
 class Spans:
-    """Places of phrases in a block: first word, one behind the last, and which phrase or item."""
+    """Positions of phrases in a block: first word, one behind the last, and which phrase or item."""
 
     begin: np.ndarray
     end: np.ndarray

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from pipeline.cli.progress import progress_line
-from pipeline.engine import Counts, Work, executor, run_all, tell_read
+from pipeline.engine import Counts, Work, executor, report_progress, run_all
 from pipeline.messages import Words
 
 FILES = ("shortlist.parquet", "decisions.parquet", "set_aside.parquet", "unmatched_offers.parquet")
@@ -62,7 +62,7 @@ def test_nobody_can_say_how_long_before_anything_is_done():
 
 
 def count(place):
-    tell_read(place, 10 * (place + 1), place)
+    report_progress(place, 10 * (place + 1), place)
     return place
 
 
@@ -72,7 +72,7 @@ def test_what_tasks_have_read_adds_up_over_processes(workers):
     with executor(workers, counts) as pool:
         assert run_all(pool, count, range(3), futures) == [0, 1, 2]
     assert counts.read() == (60, 3) and len(futures) == 3
-    tell_read(0, 999, 999)  # after the run nobody counts any more
+    report_progress(0, 999, 999)  # after the run nobody counts any more
     assert counts.read() == (60, 3)
 
 
@@ -87,7 +87,7 @@ def test_a_file_is_counted_while_it_is_read(tmp_path, monkeypatch):
     lines = (f"B0{place:08d},2026-11-{1 + place % 20:02d},{1 + place % 90}.99,USD\n" for place in range(600_000))
     path.write_text("product_id,date,price,currency\n" + "".join(lines))
     seen = []
-    monkeypatch.setattr(engine, "tell_read", lambda place, size, rows: seen.append((size, rows)))
+    monkeypatch.setattr(engine, "report_progress", lambda place, size, rows: seen.append((size, rows)))
     (file,) = list_dump(path.parent)
     work = tmp_path / "work"
     work.mkdir()

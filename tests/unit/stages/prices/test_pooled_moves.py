@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pipeline.config.files import load_plan
 from pipeline.demo.market import build_market
 from pipeline.demo.prices import build_steps
-from pipeline.stages.prices.distribution import price_distributions, told_steps
+from pipeline.stages.prices.distribution import price_distributions, price_steps
 from pipeline.stages.prices.pooled_moves import PriceModel, learn_prices
 from pipeline.stages.prices.weekly_samples import weekly_changes
 from pipeline.training.price_fit import learn_from_history
@@ -32,7 +32,7 @@ def test_weekly_changes_are_those_of_a_walk_from_week_to_week(steps):
     rows = [(at, ago, cents) for at, one in enumerate(steps) for ago, cents in one.items()]
     if not rows:
         return
-    found = weekly_changes(told_steps(history(*zip(*rows, strict=True)), AS_OF), len(steps))
+    found = weekly_changes(price_steps(history(*zip(*rows, strict=True)), AS_OF), len(steps))
     for at, one in enumerate(steps):
         changes = intervals = 0
         last = None

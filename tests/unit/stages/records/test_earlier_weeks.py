@@ -5,7 +5,7 @@ import datetime as dt
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.stages.records.earlier_weeks import counted, known_deliveries, known_orders, known_returns, told_once
+from pipeline.stages.records.earlier_weeks import counted, known_deliveries, known_orders, known_returns, without_exact_repeats
 from pipeline.tables.frames import to_frame
 from pipeline.tables.schemas import DELIVERIES, ORDERS, ORIGIN, RETURNS, schema
 
@@ -38,7 +38,7 @@ def parcels(frame):
 
 
 def kept_orders(generation, *rows):
-    return told_once(orders(*rows), ORDERS).assign(generation=generation)
+    return without_exact_repeats(orders(*rows), ORDERS).assign(generation=generation)
 
 
 def kept_deliveries(generation, *rows):
@@ -63,7 +63,10 @@ def test_a_return_line_does_not_take_the_place_of_its_sale():
 
 
 def test_two_lines_of_an_order_stay_two_and_exact_repeats_one():
-    assert lines(told_once(orders(("a", 1, None), ("a", 2, None), ("a", 1, None)), ORDERS)) == [("a", 1, False), ("a", 2, False)]
+    assert lines(without_exact_repeats(orders(("a", 1, None), ("a", 2, None), ("a", 1, None)), ORDERS)) == [
+        ("a", 1, False),
+        ("a", 2, False),
+    ]
 
 
 def test_a_period_told_again_counts_as_the_newest_dump_says():
@@ -71,7 +74,7 @@ def test_a_period_told_again_counts_as_the_newest_dump_says():
         row = {"marketplace": "US", "product_id": "P", "period_start": DAY, "period_end": DAY + dt.timedelta(days=6), "sold_orders": sold}
         return to_frame(pa.Table.from_pylist([row], schema=schema(RETURNS + ORIGIN)))
 
-    kept = told_once(report(30), RETURNS).assign(generation=202601)
+    kept = without_exact_repeats(report(30), RETURNS).assign(generation=202601)
     assert known_returns(kept, report(20))["sold_orders"].tolist() == [20]
     assert known_returns(kept, report(20).iloc[:0])["sold_orders"].tolist() == [30]
 

@@ -9,8 +9,8 @@ from pipeline.ingest.cells.money import NAMES, SIGNS
 from pipeline.ingest.sources.context import ReadContext
 
 
-class Places:
-    """Codes for a plan's marketplaces and currencies, and the rules that tell them from each other."""
+class MarketCodes:
+    """Codes for a plan's marketplaces and currencies, and the rules that derive one from the other."""
 
     def __init__(self, context: ReadContext) -> None:
         self.currencies = list(context.currencies)
