@@ -38,7 +38,7 @@ from pipeline.store.data_folder import DataFolder, read_manifest
 from pipeline.store.files import file_digest, make_folder, scratch_folder, write_new_file
 from pipeline.store.model_files import load_models
 from pipeline.store.parquet import read_parquet
-from pipeline.store.verification import Checked, damaged_outputs, record_written
+from pipeline.store.verification import damaged_outputs
 from pipeline.tables.calendar import day_number, sunday_of
 
 _BUCKET_BYTES = 16 << 20  # of dump per bucket: a bucket's tables and results take about ten times as much
@@ -163,11 +163,9 @@ def _run(prepared: _Prepared, reporter: Reporter) -> Result:
     current = data.current(week)
     notices: list[str] = []
     if current is not None and current.name == own_id:
-        manifest, checked = read_manifest(current), Checked(data.root)
-        damaged = damaged_outputs(current, manifest, checked)
+        manifest = read_manifest(current)
+        damaged = damaged_outputs(current, manifest)
         if not damaged:
-            if not prepared.options.dry_run:
-                checked.save()
             reporter.log.event("up_to_date")
             return Result(manifest, current, is_new=False)
         notices.append(f"{current}: {', '.join(damaged)}: missing or damaged; the list was made again from its inputs")
@@ -191,7 +189,6 @@ def _run(prepared: _Prepared, reporter: Reporter) -> Result:
     if not prepared.inputs.is_sample:
         store_week(data.kept, week, WeekRecords(answers.reads, answers.decided, entries, out), prepared.work)
     folder = data.commit_run(week, own_id, out)
-    record_written(data.root, folder, manifest)
     clock.lap("commit")
     reporter.log.event("written", verdicts=manifest["verdicts"], doubts=[doubt["guard"] for doubt in manifest["doubts"]])
     return Result(manifest, folder, is_new=True, lines=notices)

@@ -22,7 +22,7 @@ from pipeline.store.disk import TEMPORARY, kept, make_folders, move_folder, remo
 from pipeline.store.files import write_files
 from pipeline.store.kept_weeks import KeptWeeks
 from pipeline.store.parquet import CURE
-from pipeline.store.verification import Checked, damaged_outputs
+from pipeline.store.verification import damaged_outputs
 
 # What the program reads of an earlier run's manifest without asking whether it is there.
 _MANIFEST_KEYS = {"week": str, "run_id": str, "sample": bool, "verdicts": dict, "options": dict, "outputs": dict, "new": int, "gone": int}
@@ -144,7 +144,7 @@ class DataFolder:
     def _is_damaged(self, run: Path) -> bool:
         """Whether an output of a run is missing or not what the run recorded."""
         try:
-            return bool(damaged_outputs(run, read_manifest(run), Checked(self.root)))
+            return bool(damaged_outputs(run, read_manifest(run)))
         except NotWritten:
             return True
 

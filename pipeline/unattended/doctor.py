@@ -23,7 +23,7 @@ from pipeline.runs.inputs import complete_dumps, manifests_in_force
 from pipeline.runs.plan_check import check_plan
 from pipeline.store import lock
 from pipeline.store.data_folder import DataFolder, read_manifest
-from pipeline.store.verification import Checked, damaged_outputs
+from pipeline.store.verification import damaged_outputs
 from pipeline.tables.calendar import sunday_of
 from pipeline.unattended.machine import user_here, zone_here
 from pipeline.unattended.notify import load_settings
@@ -207,7 +207,7 @@ def _kept_runs(data: Path, say: Words) -> Iterator[Finding]:
     held = DataFolder(data)
     runs, damaged = held.runs(), []
     for _, run in runs:
-        names = damaged_outputs(run, read_manifest(run), Checked.nothing())
+        names = damaged_outputs(run, read_manifest(run))
         damaged += [f"{run / name}" for name in names]
     if damaged:
         message = "{files}: missing or damaged; run the week again to make it anew"
