@@ -23,6 +23,12 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 NAMES = [page.relative_to(DOCS).as_posix() for page in PAGES]
+# Pages for readers outside docs/, held to the same: links, commands, no place on somebody's machine.
+EVERY_PAGE = [
+    *PAGES,
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "data/README.md", "tests/README.md", "benchmarks/README.md")),
+]
+EVERY_NAME = [page.relative_to(ROOT).as_posix() for page in EVERY_PAGE]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 # `shortlist ...` in running text, or a line of a block that begins with it; file names such as shortlist.toml are no command.
 SPAN = re.compile(r"`(?:\.venv/bin/)?(shortlist(?: [^`]+)?)`")
@@ -32,7 +38,7 @@ MENTION = re.compile(r"docs/([\w./-]+\.md)`?(?: section (\d+))?")
 
 
 def shown_commands():
-    for page, name in zip(PAGES, NAMES, strict=True):
+    for page, name in zip(EVERY_PAGE, EVERY_NAME, strict=True):
         text = page.read_text(encoding="utf-8")
         for found in [*SPAN.finditer(text), *LINE.finditer(text)]:
             words = found[1].replace("...", "").strip()
@@ -66,7 +72,7 @@ def test_a_part_that_nobody_makes_is_an_error():
         make_docs.renewed("<!-- made: nothing -->\n<!-- end -->")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=EVERY_NAME)
 def test_every_relative_link_leads_to_a_file_and_a_heading(page):
     for link in LINK.findall(page.read_text(encoding="utf-8")):
         if link.startswith(("https://", "http://")):
@@ -171,7 +177,8 @@ def test_every_exit_code_has_its_cure():
         assert re.search(rf"^## .*\b{refusal.exit_code}\b", text, re.MULTILINE), refusal.__name__
 
 
-@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=EVERY_NAME)
 def test_no_page_names_a_place_on_somebodys_machine(page):
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"(?<![\w.])/(?:home|root|work|mnt|opt|srv|Users)/|(?<![\w/])(?:shared|facts)/", text)
+    assert "beside the repository" not in text
