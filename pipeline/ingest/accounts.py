@@ -64,7 +64,7 @@ class FileReport:
 @dataclass(frozen=True)
 class Description:
     """The description of a file for `shortlist check`; `problem` says why it cannot be read, else `source` and `columns` how, and
-    `told_by` why.
+    `recognised_by` why.
     """
 
     file: str
@@ -74,5 +74,5 @@ class Description:
     encoding: str | None = None
     columns: dict[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
-    told_by: tuple[str, ...] = ()
+    recognised_by: tuple[str, ...] = ()
     problem: str | None = None

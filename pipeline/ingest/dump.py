@@ -1,4 +1,4 @@
-"""The interface of ingest: list a dump, read its files, describe one, find one line again."""
+"""The public functions of ingest: list a dump, describe a file, read it, find its lines again."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ TERMINAL: dict[str, str] = {
     "{markets} marketplaces, {schedules} fee schedules, {cards} fulfilment cards, {sources} sources: all sound": "{markets} 个站点，{schedules} 份费率表，{cards} 份 FBA 费卡，{sources} 个来源：都没有问题",
     "one of {headers}": "{headers} 之一",
     "columns {headers}": "列 {headers}",
-    "told by: {headers}": "识别依据：{headers}",
+    "recognised by: {headers}": "识别依据：{headers}",
     "another tool's export: add a file to configs/sources/ (copy the nearest one); no code is needed": "别的工具的导出：在 configs/sources/ 加一个文件（照最接近的改）；不用写代码",
     "made {folder}: put each week's exports into a folder named by its week, for example {example}": "已建 {folder}：每周的导出放进以周命名的文件夹，例如 {example}",
     "made {folder}: one file per table with its headers; fill in what you have, leave out what you have not": "已建 {folder}：每种表一个带表头的文件；有的填，没有的不用管",

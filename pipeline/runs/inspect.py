@@ -39,7 +39,7 @@ def check_dump(dump: Path, plan: Plan) -> dict[str, Any]:
             "problem": reported.problem,
         }
         if reported.problem is None:
-            entry |= {"columns": reported.columns, "unused": list(reported.unused), "told_by": list(reported.told_by)}
+            entry |= {"columns": reported.columns, "unused": list(reported.unused), "told_by": list(reported.recognised_by)}
             try:
                 reading = read_file(file, sources(), context)
                 kinds: Counter[str] = Counter()
@@ -67,7 +67,7 @@ def check_lines(reported: dict[str, Any], say: Words = ENGLISH) -> list[str]:
             continue
         ledger = entry["ledger"]
         lines.append(f"{entry['file']}: {entry['source']} -> {entry['table']}, {ledger['encoding']}")
-        lines.append("  " + say("told by: {headers}", headers=_shown(entry["told_by"], say)))
+        lines.append("  " + say("recognised by: {headers}", headers=_shown(entry["told_by"], say)))
         if entry["columns"]:
             lines.append("  " + ", ".join(f"{field} = {header}" for field, header in entry["columns"].items()))
         if entry["unused"]:

@@ -48,15 +48,15 @@ def source_entries() -> list[dict[str, Any]]:
     """Each source with its table, title and the headers that identify it."""
     entries = []
     for source in load_sources(CONFIGS / "sources"):
-        tells = source.recognise
+        rule = source.recognise
         entries.append(
             {
                 "name": source.name,
                 "table": source.table or ("left out" if source.left_out else "refused"),
                 "title": source.title,
-                "all": list(tells.all),
-                "any": list(tells.any),
-                "required": [rule.headers[0] for rule in source.columns.values() if rule.required],
+                "all": list(rule.all),
+                "any": list(rule.any),
+                "required": [column.headers[0] for column in source.columns.values() if column.required],
             }
         )
     return entries
@@ -69,8 +69,9 @@ def source_lines(entries: list[dict[str, Any]], say: Words = ENGLISH) -> list[st
         parts = [say.listed(entry["all"])] if entry["all"] else []
         parts += [say("one of {headers}", headers=say.listed(entry["any"]))] if entry["any"] else []
         parts += [say("columns {headers}", headers=say.listed(entry["required"]))] if entry["required"] else []
-        tells = say("; ").join(parts)
-        lines += [f"{entry['name']:<24} {entry['table']:<14} {entry['title']}", f"{'':<24} " + say("told by: {headers}", headers=tells)]
+        names = say("; ").join(parts)
+        lines.append(f"{entry['name']:<24} {entry['table']:<14} {entry['title']}")
+        lines.append(f"{'':<24} " + say("recognised by: {headers}", headers=names))
     if CLONE is not None:
         lines.append(say("another tool's export: add a file to configs/sources/ (copy the nearest one); no code is needed"))
     return lines

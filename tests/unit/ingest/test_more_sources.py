@@ -354,5 +354,5 @@ def test_a_near_miss_is_suggested_and_a_find_is_explained(tmp_path, sources, con
         return describe(DumpFile("x.csv", tmp_path / "x.csv"), sources, context)
 
     assert "which wants title (the file has 'titel')" in str(told("product_id,titel,price,currency\n").problem)
-    assert told("product_id,title,price,currency\n").told_by == ("product_id", "title", "price", "currency")
-    assert told("ASIN,Title,Sales Rank: Current,Buy Box: Current\n").told_by == ("ASIN", "Sales Rank: Current")
+    assert told("product_id,title,price,currency\n").recognised_by == ("product_id", "title", "price", "currency")
+    assert told("ASIN,Title,Sales Rank: Current,Buy Box: Current\n").recognised_by == ("ASIN", "Sales Rank: Current")
