@@ -1,8 +1,8 @@
-"""Read the syntax tree of a package and say what each module imports and what it touches of the world outside.
+"""Read the syntax tree of a module and list its imports and its side effects.
 
-Only reads: which module may do what is the table in `tests/repository/test_architecture.py`. A name is followed through imports and
-aliases (`import pyarrow.parquet as pq` makes `pq.read_table` `pyarrow.parquet.read_table`), a method of an unknown object
-(`path.read_text()`) is known by its own name. Type annotations are not use.
+The rules are in `tests/repository/test_architecture.py`: which module may do what. A name is resolved through imports and aliases
+(`import pyarrow.parquet as pq` makes `pq.read_table` `pyarrow.parquet.read_table`). A method of an unknown object (`path.read_text()`) is
+recognised by its own name. Type annotations do not count.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from side_effects import (
 
 @dataclass(frozen=True)
 class SideEffect:
-    """Something that a module does: what kind, in which line, by which name."""
+    """A side effect of a module: its kind, line and name."""
 
     kind: str
     line: int
@@ -42,14 +42,14 @@ class SideEffect:
 
 @dataclass(frozen=True)
 class Import:
-    """One module of the package that another imports, and in which line."""
+    """An imported module of the package, and the line of the import."""
 
     module: str
     line: int
 
 
 def read_module(source: str, module: str, known: frozenset[str], is_package: bool = False) -> tuple[list[Import], list[SideEffect]]:
-    """What a module imports of `known`, the modules of its own package, and every deed in it.
+    """The imports of a module from `known` (the modules of its own package), and its side effects.
 
     >>> read_module("from pipeline import fees", "pipeline.week", frozenset({"pipeline", "pipeline.fees"}))
     ([Import(module='pipeline.fees', line=1)], [])
@@ -58,11 +58,11 @@ def read_module(source: str, module: str, known: frozenset[str], is_package: boo
     """
     reader = _Reader(module, known, is_package)
     reader.visit(ast.parse(source))
-    return reader.imports, sorted(set(reader.effects), key=lambda deed: (deed.line, deed.kind, deed.name))
+    return reader.imports, sorted(set(reader.effects), key=lambda effect: (effect.line, effect.kind, effect.name))
 
 
 def circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
-    """Each group of modules that import each other in a ring, as a path that ends where it began."""
+    """Each import circle, as a path that ends at the module where it begins."""
     done: set[str] = set()
 
     def walk(module: str, path: list[str]) -> Iterator[list[str]]:
@@ -80,7 +80,7 @@ def circles(graph: dict[str, set[str]]) -> Iterator[list[str]]:
 
 @functools.cache
 def _kind_of(name: str) -> str | None:
-    """The deed that goes by a name; the same few names are used all over the house."""
+    """The kind of side effect of a name; cached, because the same few names occur in most modules."""
     return next((kind for pattern, kind in NAMES if fnmatchcase(name, pattern)), None)
 
 
@@ -156,9 +156,9 @@ class _Reader(ast.NodeVisitor):
         elif method == "open":
             self._opened(node, ".open", None)
         elif method == "replace" and len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], ast.Dict):
-            self._side_effect(WRITE, node, ".replace(target)")  # a text's replace takes two, a frame's a dict
+            self._side_effect(WRITE, node, ".replace(target)")  # str.replace takes two arguments, DataFrame.replace a dict
         elif method == "rename" and len(node.args) == 1 and not node.keywords and not isinstance(node.args[0], (ast.Constant, ast.Dict)):
-            self._side_effect(WRITE, node, ".rename(target)")  # a column's takes a plain name, a frame's columns=
+            self._side_effect(WRITE, node, ".rename(target)")  # Series.rename takes a literal name, DataFrame.rename columns=
         elif method in TO_TEXT and (node.args or {"path_or_buf", "path", "buf"} & {k.arg for k in node.keywords}):
             self._side_effect(WRITE, node, f".{method}")
         elif method == "sample" and "random_state" not in {k.arg for k in node.keywords}:
@@ -172,7 +172,7 @@ class _Reader(ast.NodeVisitor):
         self.generic_visit(node)
 
     def _opened(self, node: ast.Call, name: str, place: int | None) -> None:
-        """An opener reads, writes, or (an unreadable mode, or +) both."""
+        """An opener reads or writes; with `+`, or a mode that is not a literal, it does both."""
         given = [k.value for k in node.keywords if k.arg == "mode"]
         if place is not None:
             given += node.args[place : place + 1]
@@ -199,7 +199,7 @@ class _Reader(ast.NodeVisitor):
         else:
             self._side_effect(HIDDEN_IMPORT, node, "importlib.import_module of a computed name")
 
-    # A bare reference to an opener (`map(open, paths)`) shows no mode: it counts as both.
+    # A reference to an opener without a call (`map(open, paths)`) shows no mode, so it counts as reading and writing.
 
     def generic_visit(self, node: ast.AST) -> None:
         for field, value in ast.iter_fields(node):

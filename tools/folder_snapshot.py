@@ -1,10 +1,10 @@
-"""What stands in a folder, to be compared as a whole."""
+"""The contents of a folder as one value, for comparison in tests."""
 
 import json
 
 
 def everything(folder):
-    """All that lies below a folder: bytes of files, targets of links, None for folders; but for the lock and the seconds of a run."""
+    """Everything below a folder: bytes of files, targets of links, None for folders; without the lock and the timings of `run.json`."""
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
@@ -20,10 +20,10 @@ def everything(folder):
 def _without_timings(content):
     try:
         return {key: value for key, value in json.loads(content).items() if key != "timings"}
-    except ValueError:  # cut off, in the work folder of a run that was stopped
+    except ValueError:  # incomplete, in the work folder of a run that was stopped
         return content
 
 
 def list_of(data, week):
-    """The files of a week's list in force."""
+    """The files of the week's current run."""
     return everything((data / "shortlists" / week).resolve())

@@ -1,4 +1,4 @@
-"""What counts as reading, writing, printing, asking a clock ...: the names by which `tools/architecture.py` knows them."""
+"""The names of side effects: reading and writing files, printing, the clock, the environment ..., as `tools/architecture.py` uses them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NETWORK, UNSAFE, UNSTABLE, HIDDEN_IMPORT = "network", "unsafe", "unstable", "hid
 
 OS_WRITES = """chmod chown fchmod ftruncate link makedirs mkdir mkfifo pwrite remove removedirs rename renames replace rmdir
     symlink truncate unlink utime write writev""".split()  # noqa: SIM905 - a list to read, not to quote
-# Full dotted names, as patterns; using one (calling it or handing it on) is the deed. The first that fits counts.
+# Patterns of full dotted names; to call one or to pass it on is the side effect. The first pattern that matches counts.
 NAMES: tuple[tuple[str, str], ...] = (
     ("print", PRINT),
     ("pprint.p*print", PRINT),
@@ -130,7 +130,7 @@ NAMES: tuple[tuple[str, str], ...] = (
     ("yaml.load", UNSAFE),
     ("__import__", HIDDEN_IMPORT),
 )
-# Methods of whatever object that say by their name alone what they do.
+# Methods whose name identifies the side effect, whatever the object.
 METHODS = {
     "read_text": READ,
     "read_bytes": READ,
@@ -156,14 +156,14 @@ METHODS = {
     "utcnow": CLOCK,
     "rvs": RANDOM,
 }
-# Methods that write only when they are given a place: without one they return the text.
+# Methods that write only where a path is given; without one they return the text.
 TO_TEXT = frozenset({"to_csv", "to_json", "to_html", "to_markdown", "to_latex", "to_xml", "to_string"})
 NETWORK_MODULES = frozenset(
     """socket ssl http urllib.request urllib.robotparser requests httpx aiohttp urllib3 ftplib smtplib poplib imaplib telnetlib
     xmlrpc socketserver websockets websocket paramiko boto3 botocore apprise fsspec s3fs gcsfs webbrowser""".split()  # noqa: SIM905
 )
 UNSAFE_MODULES = frozenset({"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "marshal", "shelve", "joblib"})
-# Openers, and where among their arguments the mode stands; an unknown object's `.open` is a path's.
+# Openers, and the position of the mode among their arguments; `.open` of an unknown object counts as that of a path.
 OPENERS = dict.fromkeys(
     """open io.open io.FileIO codecs.open gzip.open gzip.GzipFile bz2.open bz2.BZ2File lzma.open lzma.LZMAFile tarfile.open
     tarfile.TarFile zipfile.ZipFile""".split(),  # noqa: SIM905

@@ -1,4 +1,7 @@
-"""Arguments in, exit code out: each command translates its arguments, calls one function and prints the answer."""
+"""The command line: each command translates its arguments, calls one function and prints the answer; `main` sets the exit code.
+
+May import every other package. Only `output.py` prints.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +80,7 @@ def main() -> None:
         answer(words().found(str(refusal)), "stderr")
         sys.exit(refusal.exit_code)
     except BrokenPipeError:
-        # The reader of the answer went away (`| head`): nothing is wrong with the answer, and nobody is left to flush to.
+        # The reader closed the pipe (`| head`): the answer is right, and nothing is left to flush to.
         os._exit(0)
     except Exception as error:
         from pipeline.unattended.supervisor import end_of
@@ -85,8 +88,8 @@ def main() -> None:
         code, reported = end_of(error)
         if code == EXIT_BUG:
             raise
-        # A disk that failed where nobody reckoned with it, memory that ran out, or a list whose announcement found no room
-        # (`> /dev/full`, a closed stdout); then stdout must not be flushed again.
+        # An I/O error that no module expected, no memory, or an answer that could not be printed (`> /dev/full`, a closed
+        # stdout). In the last case stdout must not be flushed again.
         with contextlib.suppress(OSError):
             answer(words().found(reported), "stderr")
         os._exit(code)

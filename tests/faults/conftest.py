@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from folder_snapshot import everything, list_of
-from soak_progress import Journal
+from soak_progress import Checkpoint
 
 HERE = Path(__file__).parent
 WEEK = "2026-W47"
@@ -149,8 +149,8 @@ def case(runner, small_market, tmp_path_factory):
 
 
 @pytest.fixture
-def journal(request):
+def checkpoint(request):
     """What this long test has done so far; it ends, skipped, when the time of this soak is up."""
     from pipeline.config.files import code_digest
 
-    return Journal(f"{Path(request.node.path).stem}-{request.node.name}", code_digest(), pytest.skip)
+    return Checkpoint(f"{Path(request.node.path).stem}-{request.node.name}", code_digest(), pytest.skip)

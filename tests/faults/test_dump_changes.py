@@ -94,11 +94,11 @@ def test_a_dump_that_changes_while_it_is_read(case, runner, versions, place):
 
 
 @pytest.mark.soak
-def test_a_dump_that_changes_two_hundred_times(case, runner, journal, versions):
-    for place in journal.left(range(200)):
-        journal.add(place, change_while_reading(case, runner, versions, place))
+def test_a_dump_that_changes_two_hundred_times(case, runner, checkpoint, versions):
+    for place in checkpoint.left(range(200)):
+        checkpoint.add(place, change_while_reading(case, runner, versions, place))
     for way, change in enumerate(CHANGES):
-        codes = Counter(code for place, code in journal.entries.items() if place % len(CHANGES) == way)
+        codes = Counter(code for place, code in checkpoint.entries.items() if place % len(CHANGES) == way)
         print(f"{change.__name__}: runs by exit code {dict(sorted(codes.items()))}")
 
 

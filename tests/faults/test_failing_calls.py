@@ -44,14 +44,14 @@ def test_a_call_that_fails_leaves_the_old_list_or_the_new_one(case, failing, cod
 
 @pytest.mark.soak
 @pytest.mark.parametrize(("code", "forever", "is_short"), WAYS)
-def test_every_call_fails_in_turn(case, failing, journal, code, forever, is_short):
+def test_every_call_fails_in_turn(case, failing, checkpoint, code, forever, is_short):
     def is_through():
         """Whether a run was seen that made fewer calls than the place at which one was to fail."""
-        return any(calls < place for place, (_, calls) in journal.entries.items())
+        return any(calls < place for place, (_, calls) in checkpoint.entries.items())
 
-    for place in itertools.takewhile(lambda _: not is_through(), journal.left(itertools.count(1))):
-        journal.add(place, fail(case, failing, (code, forever, is_short), place))
-    came = list(journal.entries.values())
+    for place in itertools.takewhile(lambda _: not is_through(), checkpoint.left(itertools.count(1))):
+        checkpoint.add(place, fail(case, failing, (code, forever, is_short), place))
+    came = list(checkpoint.entries.values())
     refused = Counter(ended for ended, _ in came)
     print(f"{len(came)} runs, the last of them untouched; exit codes {dict(sorted(refused.items()))}")
     assert came[-1][1] < len(came) and len(came) > 100

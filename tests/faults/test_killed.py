@@ -58,10 +58,10 @@ def test_a_signal_at_random_moments(case, runner, number):
 
 @pytest.mark.soak
 @pytest.mark.parametrize(("number", "count"), [(signal.SIGKILL, 1000), (signal.SIGTERM, 20), (signal.SIGINT, 20)])
-def test_signals_for_long(case, runner, journal, number, count):
-    for place in journal.left(range(count // ROUND)):
-        journal.add(place, stop_at_random(case, runner, number, ROUND, random.Random(place), seconds_of(case, runner)))
-    hit, written = (sum(counts) for counts in zip(*journal.entries.values(), strict=True))
+def test_signals_for_long(case, runner, checkpoint, number, count):
+    for place in checkpoint.left(range(count // ROUND)):
+        checkpoint.add(place, stop_at_random(case, runner, number, ROUND, random.Random(place), seconds_of(case, runner)))
+    hit, written = (sum(counts) for counts in zip(*checkpoint.entries.values(), strict=True))
     print(f"{count} signals {number}: {hit} hit a run, {written} found the new list written")
     assert hit > count * 0.7
 
@@ -95,10 +95,10 @@ def test_of_several_runs_at_once_one_writes(case, runner):
 
 
 @pytest.mark.soak
-def test_five_at_once_twenty_times(case, runner, journal):
-    for place in journal.left(range(20)):
-        journal.add(place, at_once(case, runner, 5))
-    found = list(journal.entries.values())
+def test_five_at_once_twenty_times(case, runner, checkpoint):
+    for place in checkpoint.left(range(20)):
+        checkpoint.add(place, at_once(case, runner, 5))
+    found = list(checkpoint.entries.values())
     assert all(made == 1 and set(codes) <= {0, 75} for codes, made in found)
     print(f"{sum(codes == [0, 75, 75, 75, 75] for codes, _ in found)} of 20 rounds: one wrote, four left with 75")
 

@@ -33,9 +33,9 @@ def lists(data):
 
 
 @pytest.mark.soak
-def test_twelve_weeks_in_ten_random_orders_are_the_same_bytes(runner, journal, twelve_weeks, tmp_path):
+def test_twelve_weeks_in_ten_random_orders_are_the_same_bytes(runner, checkpoint, twelve_weeks, tmp_path):
     dumps, wanted = twelve_weeks
-    for seed in journal.left(range(10)):
+    for seed in checkpoint.left(range(10)):
         data = tmp_path / f"order-{seed}"
         order = random.Random(seed).sample(dumps, len(dumps))
         for dump in order:
@@ -44,9 +44,9 @@ def test_twelve_weeks_in_ten_random_orders_are_the_same_bytes(runner, journal, t
         code, _, told = runner.tell(data, dumps[0], "--rebuild")
         assert code == 0, told
         assert lists(data) == wanted
-        journal.add(seed, [dump.name for dump in order] if stale else [])
+        checkpoint.add(seed, [dump.name for dump in order] if stale else [])
         shutil.rmtree(data)
-    print(f"{len(journal.entries)} orders, {sum(map(bool, journal.entries.values()))} of them stale before --rebuild: equal bytes")
+    print(f"{len(checkpoint.entries)} orders, {sum(map(bool, checkpoint.entries.values()))} of them stale before --rebuild: equal bytes")
 
 
 READ_ALL = """

@@ -1,7 +1,7 @@
-"""The rules of the house: imports go down, there is no circle, and each deed has its room.
+"""The rules of the architecture: imports go down, there is no import circle, and each side effect is allowed in few packages only.
 
-The tables below are the rules; `tools/architecture.py` reads the code. A new module is given its line in `RANKS` on purpose: to
-add one is to say where it stands.
+The tables below are the rules; `tools/architecture.py` reads the code. Each new module needs a line in `RANKS`, so that its author
+decides what it may import.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import side_effects
 
 PACKAGE = "pipeline"
 
-# From the top down, a floor a line; a module imports from lower floors only. `runs/*` is the package and all in it; modules of one
-# package may import each other.
+# From the top down, one level a line; a module imports from lower levels only. `runs/*` is the package and all modules in it; modules of
+# one package may import each other.
 RANKS = (
     ("__main__",),
     ("cli/*",),
@@ -65,8 +65,8 @@ RANKS = (
     ("errors",),
     ("__init__",),
 )
-# Below in rank and out of reach all the same: (who, what not, why).
-CLOSED_DOORS = (("stages/*", "ingest/*", "a stage takes tables, however they came to be"),)
+# Imports that are forbidden although they go down: (importer, imported, reason).
+CLOSED_DOORS = (("stages/*", "ingest/*", "a stage takes tables and does not depend on how they were read"),)
 
 PURE = ("stages/*", "week", "costs/*", "messages/*", "config/plan", "tables/*", "errors")
 EVERYWHERE_BUT = {  # side effect: the packages where it is allowed
@@ -78,25 +78,26 @@ EVERYWHERE_BUT = {  # side effect: the packages where it is allowed
     side_effects.UNSTABLE: (),
     side_effects.HIDDEN_IMPORT: (),
 }
-NOWHERE_IN = dict.fromkeys((side_effects.CLOCK, side_effects.ENVIRONMENT, side_effects.RANDOM), PURE)  # deed: the rooms where it is not
+# side effect: the modules where it is forbidden
+NOWHERE_IN = dict.fromkeys((side_effects.CLOCK, side_effects.ENVIRONMENT, side_effects.RANDOM), PURE)
 WHY = {
     side_effects.READ: "files are opened for reading only in ingest/, config/files.py and store/",
     side_effects.WRITE: "files are written only through store/ and the run log",
     side_effects.PRINT: "only cli/output.py prints",
-    side_effects.NETWORK: "only unattended/notify.py speaks to a network",
-    side_effects.UNSAFE: "nothing runs text or bytes as code, or a command through a shell",
-    side_effects.UNSTABLE: "hash() of a text differs from process to process",
-    side_effects.HIDDEN_IMPORT: "an import must be readable here: write the module's name",
-    side_effects.CLOCK: "a pure module knows no clock",
-    side_effects.ENVIRONMENT: "a pure module knows nothing of the machine",
-    side_effects.RANDOM: "a pure module throws no dice",
+    side_effects.NETWORK: "only unattended/notify.py uses a network",
+    side_effects.UNSAFE: "no text or bytes are run as code, and no command through a shell",
+    side_effects.UNSTABLE: "hash() of a text differs between processes",
+    side_effects.HIDDEN_IMPORT: "this test must be able to read each import: write the module's name",
+    side_effects.CLOCK: "a pure module reads no clock",
+    side_effects.ENVIRONMENT: "a pure module does not depend on the machine",
+    side_effects.RANDOM: "a pure module uses no random source",
 }
 
-# (module, deed, name as reported): why this one is right. An entry that nothing needs any more fails.
+# (module, side effect, name as reported): why it is allowed. An entry that is no longer needed fails the test.
 EXCEPTIONS: dict[tuple[str, str, str], str] = {
-    ("publish/workbooks/sourcing", side_effects.WRITE, "xlsxwriter.Workbook"): "a workbook in memory, whose bytes the store writes",
-    ("unattended/notify", side_effects.WRITE, "os.write"): "the talking process answers the run down a pipe, not into a file",
-    ("publish/workbooks/shortlist_workbook", side_effects.WRITE, "xlsxwriter.Workbook"): "into memory; store/ writes the bytes",
+    ("publish/workbooks/sourcing", side_effects.WRITE, "xlsxwriter.Workbook"): "a workbook in memory; store/ writes its bytes",
+    ("unattended/notify", side_effects.WRITE, "os.write"): "the process that sends notifications answers through a pipe, not a file",
+    ("publish/workbooks/shortlist_workbook", side_effects.WRITE, "xlsxwriter.Workbook"): "a workbook in memory; store/ writes its bytes",
     ("publish/report/page", side_effects.READ, "jinja2.DictLoader"): "from a dictionary; config/files.py reads the templates",
 }
 
@@ -107,17 +108,17 @@ def short(module: str) -> str:
 
 
 def fits(module: str, patterns: tuple[str, ...]) -> bool:
-    """Whether a short name is one of the patterns, `publish/*` taking the folder itself too."""
+    """Whether a short name matches one of the patterns; `publish/*` matches the package itself too."""
     return any(fnmatchcase(module, p) or p == f"{module}/*" for p in patterns)
 
 
 def rank(module: str) -> int | None:
-    """Floor of a short name counted from the top, None for one that has no line in `RANKS`."""
-    return next((floor for floor, patterns in enumerate(RANKS) if fits(module, patterns)), None)
+    """Level of a short name, counted from the top; None where it has no line in `RANKS`."""
+    return next((level for level, patterns in enumerate(RANKS) if fits(module, patterns)), None)
 
 
 def complaints(modules: dict[str, str], packages: frozenset[str] = frozenset(), exceptions=EXCEPTIONS) -> list[str]:
-    """Everything that the modules (full name -> source) do against the house, a line each; `packages` are folders."""
+    """Every violation of the rules in the modules (full name -> source), one line each; `packages` are folders."""
     known = frozenset(modules)
     found, graph, excused = [], {}, set()
     for module, source in modules.items():
@@ -129,17 +130,17 @@ def complaints(modules: dict[str, str], packages: frozenset[str] = frozenset(), 
             continue
         for imported in imports:
             found += import_complaints(here, short(imported.module), imported.line)
-        for deed in done:
-            if deed.kind in EVERYWHERE_BUT:
-                forbidden = not fits(here, EVERYWHERE_BUT[deed.kind])
+        for effect in done:
+            if effect.kind in EVERYWHERE_BUT:
+                forbidden = not fits(here, EVERYWHERE_BUT[effect.kind])
             else:
-                forbidden = fits(here, NOWHERE_IN[deed.kind])
-            if forbidden and (here, deed.kind, deed.name) in exceptions:
-                excused.add((here, deed.kind, deed.name))
+                forbidden = fits(here, NOWHERE_IN[effect.kind])
+            if forbidden and (here, effect.kind, effect.name) in exceptions:
+                excused.add((here, effect.kind, effect.name))
             elif forbidden:
-                found.append(f"{here}:{deed.line}: {deed.name} ({deed.kind}): {WHY[deed.kind]}")
+                found.append(f"{here}:{effect.line}: {effect.name} ({effect.kind}): {WHY[effect.kind]}")
     found += ["import circle: " + " -> ".join(map(short, circle)) for circle in architecture.circles(graph)]
-    found += [f"EXCEPTIONS: {entry} is not needed any more" for entry in exceptions if entry not in excused]
+    found += [f"EXCEPTIONS: {entry} is no longer needed" for entry in exceptions if entry not in excused]
     return found
 
 
@@ -152,7 +153,7 @@ def import_complaints(importer: str, imported: str, line: int) -> list[str]:
     if above is None or below is None or above < below:
         return []
     together = above == below and "*" in RANKS[above][0]
-    return [] if together else [f"{importer}:{line}: imports {imported}, which does not stand below it"]
+    return [] if together else [f"{importer}:{line}: imports {imported}, which is not on a lower level"]
 
 
 def read_package(folder: Path) -> tuple[dict[str, str], frozenset[str]]:
@@ -167,13 +168,13 @@ def read_package(folder: Path) -> tuple[dict[str, str], frozenset[str]]:
     return modules, frozenset(packages)
 
 
-def test_the_package_keeps_the_rules_of_the_house(root):
+def test_the_package_keeps_the_rules_of_the_architecture(root):
     modules, packages = read_package(root / PACKAGE)
     assert len(modules) > 5
     assert complaints(modules, packages) == []
 
 
-# The checker itself: each forbidden thing is found, its legal twin is not.
+# The checker itself: each forbidden statement is found, a similar allowed one is not.
 
 
 def in_module(name: str, source: str) -> list[str]:
@@ -204,7 +205,7 @@ def in_module(name: str, source: str) -> list[str]:
         ("week", "def f():\n    import pandas as pd\n    return pd.read_csv('a')"),
     ],
 )
-def test_reading_a_file_outside_its_rooms_is_found(module, source):
+def test_reading_a_file_outside_the_allowed_packages_is_found(module, source):
     assert [c for c in in_module(module, source) if "(read)" in c]
     assert not [c for c in in_module("ingest.dump", source) if "(read)" in c]
     assert not [c for c in in_module("config.files", source) if "(read)" in c]
@@ -276,7 +277,7 @@ def test_writing_a_file_outside_the_store_is_found(source):
         "import logging\nlogging.getLogger('x').info('y')",
     ],
 )
-def test_a_legal_twin_is_let_through(source):
+def test_a_similar_allowed_statement_is_accepted(source):
     assert in_module("week", source) == []
     assert in_module("stages.prices.steps", source) == []
 
@@ -354,16 +355,16 @@ def test_what_is_allowed_nowhere_is_found(source):
         assert in_module(module, source) != [], module
 
 
-def test_a_command_without_a_shell_is_let_through():
+def test_a_command_without_a_shell_is_accepted():
     assert in_module("runs.week_run", "import subprocess\nsubprocess.run(['ls'], shell=False)") == []
 
 
 def imports_found(**sources: str) -> list[str]:
-    """Complaints about a house of invented modules; `stages__prices` stands for stages/prices."""
+    """Complaints about invented modules; `stages__prices` stands for stages/prices."""
     return complaints({f"{PACKAGE}.{name.replace('__', '.')}": source for name, source in sources.items()}, exceptions={})
 
 
-def test_an_import_downwards_is_let_through_in_every_spelling():
+def test_an_import_downwards_is_accepted_in_every_spelling():
     for line in (
         "from pipeline import tables",
         "import pipeline.tables",
@@ -385,16 +386,16 @@ def test_an_import_upwards_is_found_in_every_spelling():
         "if TYPE_CHECKING:\n    from pipeline import week",
         "import importlib\nimportlib.import_module('pipeline.week')",
     ):
-        assert [c for c in imports_found(week="", tables=line) if "does not stand below" in c], line
+        assert [c for c in imports_found(week="", tables=line) if "is not on a lower level" in c], line
 
 
-def test_neighbours_on_one_floor_import_each_other_only_under_one_pattern():
+def test_modules_on_one_level_import_each_other_only_under_one_pattern():
     assert imports_found(stages__score__a="from pipeline.stages.score import b", stages__score__b="") == []
     assert imports_found(ingest__passed_over="from pipeline.ingest import reading", ingest__reading="") != []
     assert imports_found(stages__score__a="from pipeline.stages.rules import b", stages__rules__b="") != []
 
 
-def test_a_circle_is_found_and_told_as_a_path():
+def test_a_circle_is_found_and_reported_as_a_path():
     found = imports_found(costs__a="from . import b", costs__b="from . import c", costs__c="from . import a")
     assert found == ["import circle: costs/a -> costs/b -> costs/c -> costs/a"]
 
@@ -403,7 +404,7 @@ def test_a_circle_hidden_in_functions_is_found():
     assert imports_found(costs__a="def f():\n    from . import b", costs__b="from . import a") != []
 
 
-def test_two_ways_to_one_module_are_no_circle():
+def test_two_paths_to_one_module_are_no_circle():
     assert (
         imports_found(week="from . import costs, config", costs="from . import config, tables", config="from . import tables", tables="")
         == []
@@ -429,11 +430,11 @@ def test_a_folders_own_file_resolves_its_relative_imports_inside_the_folder():
     assert complaints(modules, frozenset({f"{PACKAGE}.costs"}), exceptions={}) == []
 
 
-def test_an_exception_excuses_one_deed_and_is_refused_once_nothing_needs_it():
+def test_an_exception_excuses_one_side_effect_and_is_refused_once_nothing_needs_it():
     modules = {f"{PACKAGE}.week": "open('a')\nopen('b', 'w')"}
     excused = {("week", side_effects.READ, "open"): "invented", ("week", side_effects.WRITE, "open"): "invented"}
     assert complaints(modules, exceptions=excused) == []
-    assert complaints({f"{PACKAGE}.week": ""}, exceptions=excused) == [f"EXCEPTIONS: {entry} is not needed any more" for entry in excused]
+    assert complaints({f"{PACKAGE}.week": ""}, exceptions=excused) == [f"EXCEPTIONS: {entry} is no longer needed" for entry in excused]
 
 
 def test_every_exception_has_its_reason():

@@ -1,4 +1,4 @@
-"""The promises of `docs/security.md` that can be read in the program's own text, and that each of them names a test that is there."""
+"""The promises of `docs/security.md` that the source itself can prove, and a check that each promise names an existing test."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_no_module_imports_a_serialiser_that_runs_code(root):
     assert not {name.split(".")[0] for name in imported} & {"pickle", "dill", "marshal", "shelve", "joblib", "cloudpickle", "yaml"}
 
 
-def test_processes_are_started_by_two_rooms_only_and_never_through_a_shell(root):
+def test_processes_are_started_by_two_modules_only_and_never_through_a_shell(root):
     for name, tree in modules(root):
         for call in calls(tree):
             if ast.unparse(call.func).startswith("subprocess."):
@@ -65,7 +65,7 @@ def test_processes_are_started_by_two_rooms_only_and_never_through_a_shell(root)
                 assert not isinstance(call.args[0], (ast.Constant, ast.JoinedStr)), "words, not one text"
 
 
-def test_only_one_room_imports_what_speaks_to_a_network(root):
+def test_only_one_module_imports_a_network_library(root):
     speaking = {"socket", "ssl", "http", "urllib.request", "requests", "apprise", "smtplib", "ftplib", "asyncio"}
     for name, tree in modules(root):
         for node in ast.walk(tree):
@@ -80,7 +80,7 @@ def promised(root):
     return re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text)
 
 
-def test_every_promise_names_a_test_that_is_there(root):
+def test_every_promise_names_an_existing_test(root):
     named = promised(root)
     assert len(named) > 10
     for path, function in named:
