@@ -12,8 +12,7 @@ from pipeline.ingest.containers.record_blocks import records_at
 from pipeline.ingest.header.header import Header
 from pipeline.ingest.header.opening import header_names, read_header
 from pipeline.ingest.lines.contract import Grammar
-from pipeline.ingest.passed_over import SkippedReading
-from pipeline.ingest.reading import FileReading
+from pipeline.ingest.reading import FileReading, SkippedReading
 from pipeline.ingest.set_aside import mask
 from pipeline.ingest.sources.context import ReadContext
 from pipeline.ingest.sources.recognition import reasons

@@ -1,54 +1,30 @@
-"""One file of a dump from bytes to typed tables, with a ledger in which every physical line stands once."""
+"""One file of a dump from its first block to its last: typed tables, and a report in which every physical line is counted once."""
 
 from __future__ import annotations
 
-import csv
-import re
+import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
-from pyarrow import csv as pa_csv
 
 from pipeline.errors import DumpError
 from pipeline.ingest.accounts import FileReport
+from pipeline.ingest.block_reading import BlockRules, Part, read_block, split_block
 from pipeline.ingest.containers.blocks import Block, BlockReader, Start
 from pipeline.ingest.containers.dump_files import DumpFile, path_values
 from pipeline.ingest.containers.record_blocks import RecordReader
 from pipeline.ingest.containers.sidecars import check_rows, check_sum
 from pipeline.ingest.header.header import Header, encodings
-from pipeline.ingest.lines.contract import MESSAGES, Grammar, Lines, split
+from pipeline.ingest.lines.contract import Grammar
 from pipeline.ingest.prefetch import prefetch
-from pipeline.ingest.rows.chunk import Chunk, Fault
+from pipeline.ingest.rows.assembly import TableForm
 from pipeline.ingest.rows.converter import Converter
-from pipeline.ingest.rows.embedded_history import SCHEMA as HISTORY_SCHEMA
-from pipeline.ingest.set_aside import SetAside
 from pipeline.ingest.sources.context import ReadContext
 from pipeline.tables import schemas
 
 # A file in the right encoding has hardly a damaged line; more than one in 1,000 means that it is in another one.
 _BROKEN_SHARE = 1_000
-_PARSE_BYTES = 1 << 20
 _LEARN_LINES = 1 << 15
-
-
-@dataclass
-class _Batch:
-    """Records of one block with the line (from 0 in the block) on which each begins, and their bytes."""
-
-    first: np.ndarray
-    raw: list[bytes] | None
-    lines: Lines
-
-
-@dataclass
-class Part:
-    """What came of one block: typed rows, lines set aside, their counts, and the lines that wait for the next block."""
-
-    tables: list[tuple[str, pa.Table]]
-    counts: FileReport
-    rest: Block | None
 
 
 class FileReading:
@@ -59,19 +35,18 @@ class FileReading:
 
     def __init__(self, file: DumpFile, header: Header, context: ReadContext, threads: int = 1) -> None:
         self.file, self.header, self.context, self.threads = file, header, context, threads
-        self.match, self.source = header.match, header.match.source
-        constants = {**self.source.constants, **path_values(self.source.path, file.name)}
-        self.converter = Converter(self.match, context, file.name, constants)
-        self.constants = {
-            name: value for name, value in constants.items()
-            if name not in {"marketplace", "currency"} and name not in self.match.columns
-        }  # fmt: skip
-        self.grammar = Grammar(header.separator, len(self.match.header))
-        self.schema = schemas.schema(schemas.DUMP_TABLES[self.source.table])
+        match = self.match = header.match
+        source = self.source = match.source
+        given = {**source.constants, **path_values(source.path, file.name)}
+        converter = Converter(match, context, file.name, given)
+        constants = {name: value for name, value in given.items() if name not in {"marketplace", "currency", *match.columns}}
+        self.schema = schemas.schema(schemas.DUMP_TABLES[source.table])
+        form = TableForm(self.schema, source.name, file.name, constants)
+        self.rules = BlockRules(match, Grammar(header.separator, len(match.header)), converter, form, header.records is None)
         self.report = FileReport(
-            file.name, self.source.name, self.source.table, header.encoding, header.separator, header=header.lines,
-            blank=header.blank, columns=header.fields(), unused=list(self.match.unused), warnings=list(header.notes),
-            exported_at=self.match.exported_at(), non_records={"preamble": header.preamble} if header.preamble else {},
+            file.name, source.name, source.table, header.encoding, header.separator, header=header.lines, blank=header.blank,
+            columns=header.fields(), unused=list(match.unused), warnings=list(header.notes), exported_at=match.exported_at(),
+            non_records={"preamble": header.preamble} if header.preamble else {},
         )  # fmt: skip
 
     def tables(self) -> Iterator[tuple[str, pa.Table]]:
@@ -88,10 +63,9 @@ class FileReading:
         DumpError
             The last line has no end, the file changed while it was read, is not in its encoding, or not what its sidecar says.
         """
-        if not self.header.is_whole and self.source.file.final_line_end == "required":
-            raise self.cut_off()
+        self.refuse_cut_off()
         if self.source.one_currency and "marketplace" not in self.match.columns:
-            self.converter.currencies.file_currency = self._named_currency()
+            self.rules.converter.currencies.file_currency = self._named_currency()
         self.report.lines = self.header.before_records
         reader = self.reader()
         for part in self._parts(self._learning(reader.blocks())):
@@ -100,186 +74,46 @@ class FileReading:
             yield from part.tables
         self.finish(reader)
 
-    # -- blocks --------------------------------------------------------------------------------------------------------
-
     def _learning(self, blocks: Iterator[Block]) -> Iterator[Block]:
+        """The blocks; the converter sees the first lines of the first one before it is read."""
         for place, block in enumerate(blocks):
             if place == 0:
                 front, _ = block.cut(min(block.ends.size, _LEARN_LINES))
-                self.converter.learn(self._split(front, True)[2])
+                self.rules.converter.learn(split_block(self.rules, front, True)[2])
             self.report.lines += block.ends.size
             yield block
 
     def _parts(self, blocks: Iterator[Block]) -> Iterator[Part]:
         rest: Block | None = None
-        for block, found in prefetch(self.read_block, blocks, self.threads):
+        for block, found in prefetch(functools.partial(read_block, self.rules), blocks, self.threads):
             # Lines that waited for this block: it is read again with them before it.
-            part = self.read_block(rest.before(block)) if rest else found()
+            part = read_block(self.rules, rest.before(block)) if rest else found()
             rest = part.rest
             yield part
         if rest:
-            yield self.read_block(rest, True)
-
-    def read_block(self, block: Block, is_last: bool = False) -> Part:
-        """Read one block, without a word to any other: it may be one of several at a time, and in vain."""
-        if block.is_open and self.source.file.final_line_end == "required":
-            raise self.cut_off()
-        lines, rest, table = self._split(block, is_last)
-        if block.is_open and not rest and lines.refused and lines.refused[-1][0] == block.ends.size - 1:
-            raise self.cut_off()
-        counts = FileReport(self.file.name, self.source.name, self.source.table, separator=self.grammar.separator, blank=lines.blank)
-        part = Part([], counts, rest)
-        aside = SetAside(lines, counts, self.match.personal)
-        for line, kind in lines.refused:
-            aside.add(line, Fault("", kind, MESSAGES[kind]), None)
-        batches = [(table, _Batch(np.flatnonzero(lines.kept), None, lines))]
-        if lines.joined:
-            raw = [join.record for join in lines.joined]
-            first = np.array([join.first for join in lines.joined])
-            batches.append((self._parse(b"\n".join(raw) + b"\n", None), _Batch(first, raw, lines)))
-            counts.line_ends_in_values += sum(join.last - join.first for join in lines.joined)
-        for parsed, batch in batches:
-            if parsed.num_rows != batch.first.size:
-                raise AssertionError(f"{self.file.name}: {batch.first.size} records, but {parsed.num_rows} rows parsed")
-            if parsed.num_rows:
-                part.tables += [(name, rows) for name, rows in self._typed(parsed, batch, aside) if rows.num_rows]
-        if aside.count:
-            part.tables.append(("set_aside", aside.table()))
-        return part
-
-    def _split(self, block: Block, is_last: bool) -> tuple[Lines, Block | None, pa.Table]:
-        """First without counting cells: the parser does that too, and complains; only then every line is measured."""
-        is_records = self.header.records is not None  # their line ends are told by the block: a cell may hold others
-        lines, rest = split(block, self.grammar, self._fits, False, is_last)
-        try:
-            table = self._parse(lines.text(), None if is_records else lines.longest)
-            if table.num_rows == int(lines.kept.sum()):
-                return lines, rest, table
-        except pa.ArrowInvalid:  # a line of another width: not lost, but measured line by line below
-            pass
-        lines, rest = split(block, self.grammar, self._fits, True, is_last)
-        return lines, rest, self._parse(lines.text(), None if is_records else lines.longest)
-
-    def _parse(self, text: bytes, longest: int | None) -> pa.Table:
-        """Cells of whole records as text; `longest` of their lines in bytes, None where values hold line ends."""
-        names = [f"c{place}" for place in range(self.grammar.width)]
-        types = {f"c{place}": type_ for place, type_ in self.converter.types().items()}
-        if not text[:2].strip(b"\r\n") and not text.strip(b"\r\n"):
-            return pa.schema(list(types.items())).empty_table()
-        # Pieces that stay in the processor's cache take two thirds of the time; none may be shorter than a line.
-        block_size = len(text) + 1 if longest is None else min(len(text) + 1, max(_PARSE_BYTES, longest + 2))
-        return pa_csv.read_csv(
-            pa.BufferReader(text),
-            read_options=pa_csv.ReadOptions(column_names=names, block_size=block_size, use_threads=False),
-            parse_options=pa_csv.ParseOptions(
-                delimiter=self.grammar.separator, quote_char='"', double_quote=True, escape_char=False,
-                newlines_in_values=longest is None, ignore_empty_lines=True,
-            ),
-            convert_options=pa_csv.ConvertOptions(
-                column_types=types, include_columns=list(types), check_utf8=False, strings_can_be_null=True,
-                quoted_strings_can_be_null=True, null_values=[""],
-            ),
-        )  # fmt: skip
-
-    def _fits(self, records: list[bytes]) -> list[bool]:
-        """Whether joined records are records: their typed cells fit, and their key is there."""
-        chunk = self.converter.convert(self._parse(b"\n".join(records) + b"\n", None))
-        return ((chunk.faulty < 0) & ~chunk.again & ~chunk.suspects).tolist()
-
-    # -- rows ----------------------------------------------------------------------------------------------------------
-
-    def _typed(self, parsed: pa.Table, batch: _Batch, aside: SetAside) -> Iterator[tuple[str, pa.Table]]:
-        chunk, counts = self.converter.convert(parsed), aside.counts
-        for header, softened in chunk.softened.items():
-            counts.softened[header] = counts.softened.get(header, 0) + softened
-        used = np.ones(chunk.rows, bool)
-        for row in np.flatnonzero(chunk.again).tolist():
-            used[row] = False
-            aside.add(int(batch.first[row]), Fault("", "second_header", MESSAGES["second_header"]), _raw(batch, row))
-        self._drop_non_records(chunk, batch, used, counts)
-        self._drop_non_products(chunk, used, counts)
-        for row in np.flatnonzero(used & (chunk.faulty >= 0)).tolist():
-            used[row] = False
-            aside.add(int(batch.first[row]), chunk.faults[int(chunk.faulty[row])], _raw(batch, row))
-        counts.rows += int(used.sum())
-        columns = self._columns(chunk, batch)
-        yield self.source.table, self._assemble(columns, chunk.rows, used)
-        if chunk.history:
-            yield "price_history", chunk.history.table(columns, used, HISTORY_SCHEMA)
-
-    def _drop_non_records(self, chunk: Chunk, batch: _Batch, used: np.ndarray, counts: FileReport) -> None:
-        if not self.source.non_records or not chunk.suspects.any():
-            return
-        for row in np.flatnonzero(chunk.suspects & used).tolist():
-            cells = [cell.strip() for cell in self._cells(_raw(batch, row) or batch.lines.record(int(batch.first[row])))]
-            for rule in self.source.non_records:
-                empty = all(not cells[place] for name in rule.empty for place in self.match.columns.get(name, ()))
-                found = re.search(rule.only, "".join(cells)) if empty else None
-                if found:
-                    used[row] = False
-                    counts.non_records[rule.kind] = counts.non_records.get(rule.kind, 0) + 1
-                    counts.exported_at = found.groupdict().get("exported_at") or counts.exported_at
-                    break
-
-    def _cells(self, record: bytes) -> list[str]:
-        try:
-            return next(csv.reader([record.decode("utf-8", errors="replace")], delimiter=self.grammar.separator), [])
-        except csv.Error:  # a cell of more than 128 kB is no blank one
-            return ["?"] * self.grammar.width
-
-    def _drop_non_products(self, chunk: Chunk, used: np.ndarray, counts: FileReport) -> None:
-        dropped = chunk.codes[used & (chunk.codes >= 0)]
-        for number, count in zip(*np.unique(dropped, return_counts=True), strict=True):
-            code = self.source.non_products[int(number)].code
-            counts.non_products[code] = counts.non_products.get(code, 0) + int(count)
-            counts.rows += int(count)
-        used &= chunk.codes < 0
-
-    def _columns(self, chunk: Chunk, batch: _Batch) -> dict[str, pa.Array]:
-        block = batch.lines.block
-        origin = {
-            "source": _constant(self.source.name, chunk.rows),
-            "file": _constant(self.file.name, chunk.rows),
-            "line": pa.array(batch.first + block.first_line, pa.int64()),
-            "byte_offset": pa.array(block.starts[batch.first], pa.int64()),
-        }
-        columns = {**chunk.columns, **origin}
-        for name, value in self.constants.items():
-            columns[name] = pa.repeat(pa.scalar(value), chunk.rows).cast(self.schema.field(name).type)
-        return columns
-
-    def _assemble(self, columns: dict[str, pa.Array], rows: int, used: np.ndarray) -> pa.Table:
-        arrays = [columns.get(entry.name, pa.nulls(rows, entry.type)) for entry in self.schema]
-        arrays = [_as(array, entry.type) for array, entry in zip(arrays, self.schema, strict=True)]
-        table = pa.Table.from_arrays(arrays, names=self.schema.names)
-        return table if used.all() else table.filter(pa.array(used))
-
-    # -- the file as a whole -------------------------------------------------------------------------------------------
+            yield read_block(self.rules, rest, True)
 
     def _named_currency(self) -> int:
         """The one currency that the file's money cells name, or -1; read ahead so that no row depends on its neighbours."""
-        reader = self.reader()
+        reader, converter = self.reader(), self.rules.converter
         named: set[int] = set()
         rest: Block | None = None
         for piece in reader.blocks():
-            _, rest, table = self._split(rest.before(piece) if rest else piece, False)
-            named |= self.converter.convert(table).named if table.num_rows else set()
+            _, rest, cells = split_block(self.rules, rest.before(piece) if rest else piece, False)
+            named |= converter.convert(cells).named if cells.num_rows else set()
         if rest:
-            named |= self.converter.convert(self._split(rest, True)[2]).named
-        exact = {int(self.converter.places.exact[place]) for place in named if place >= 0} - {-1}
+            named |= converter.convert(split_block(self.rules, rest, True)[2]).named
+        exact = {int(converter.places.exact[place]) for place in named if place >= 0} - {-1}
         return exact.pop() if len(exact) == 1 else -1
 
     def reader(self) -> BlockReader | RecordReader:
         """The file's records from the first one on."""
-        header = self.header
-        if header.records:
-            return header.records(frozenset(self.converter.types()))
-        start = Start(header.opening, header.encoding, header.skip, header.before_records)
-        return BlockReader(self.file.path, self.file.name, start)
+        return open_records(self.file, self.header, frozenset(self.rules.converter.types()))
 
-    def cut_off(self) -> DumpError:
-        """The refusal of a file whose last line has no end."""
-        return DumpError(f"{self.file.name}: cut off, the last line has no end; wait for the upload to finish, then run again")
+    def refuse_cut_off(self) -> None:
+        """Raise `DumpError` where the header has no line end and the source demands one."""
+        if not self.header.is_whole and self.rules.needs_final_line_end:
+            raise self.rules.cut_off()
 
     def finish(self, reader: BlockReader | RecordReader) -> None:
         """Close the accounts, once all blocks were read."""
@@ -302,13 +136,35 @@ class FileReading:
         check_rows(self.file.name, self.file.promise, *report.counted_rows())
 
 
-def _raw(batch: _Batch, row: int) -> bytes | None:
-    return batch.raw[row] if batch.raw is not None else None
+class SkippedReading:
+    """Stands for a `FileReading` where a source says `left_out`; `tables()` and `chunks()` give nothing."""
+
+    def __init__(self, file: DumpFile, header: Header) -> None:
+        self.file, self.header, self.source = file, header, header.match.source
+        self.report = FileReport(
+            file.name, self.source.name, "left out", header.encoding, header.separator, header=header.lines, blank=header.blank,
+            unused=list(header.match.header), warnings=[*header.notes, self.source.left_out],
+        )  # fmt: skip
+
+    def tables(self) -> Iterator[tuple[str, pa.Table]]:
+        """Read the file to its end for its sum and its lines."""
+        header, report = self.header, self.report
+        reader = open_records(self.file, header, frozenset())
+        lines = sum(block.ends.size for block in reader.blocks())
+        report.size, report.sha256 = reader.size, reader.sha256
+        check_sum(self.file.name, self.file.promise, reader.sha256)
+        report.lines = header.before_records + lines
+        report.non_records = {"left_out": header.preamble + lines}
+        report.check_ledger()
+        yield from ()
+
+    def chunks(self) -> Iterator[tuple[str, pa.Table]]:
+        """The same."""
+        return self.tables()
 
 
-def _constant(text: str, rows: int) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), pa.array([text]))
-
-
-def _as(array: pa.Array, type_: pa.DataType) -> pa.Array:
-    return array if array.type in (type_, schemas.CODED) else array.cast(type_)
+def open_records(file: DumpFile, header: Header, used: frozenset[int]) -> BlockReader | RecordReader:
+    """A reader of a file's blocks from the first record on; `used` are the header positions whose cells are read."""
+    if header.records:
+        return header.records(used)
+    return BlockReader(file.path, file.name, Start(header.opening, header.encoding, header.skip, header.before_records))

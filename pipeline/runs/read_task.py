@@ -16,7 +16,8 @@ from pipeline.config.plan import Plan, SourceFacts
 from pipeline.ingest.containers.dump_files import unreadable
 from pipeline.ingest.dump import DumpFile, FileReport, ReadContext, read_file
 from pipeline.ingest.prefetch import prefetch
-from pipeline.ingest.price_reading import MarketPrices, price_parts
+from pipeline.ingest.price_reading import price_parts
+from pipeline.ingest.rows.plain_prices import MarketPrices
 from pipeline.ingest.sources.schema import Source, load_sources
 from pipeline.runs.spills import with_bucket
 from pipeline.stages.prices.arrays import packed

@@ -3,6 +3,7 @@
 import datetime as dt
 import random
 import re
+from dataclasses import replace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,7 +17,8 @@ from pipeline.ingest.containers import blocks
 from pipeline.ingest.dump import DumpFile, ReadContext, read_file
 from pipeline.ingest.lines import price_lines
 from pipeline.ingest.lines.price_lines import Buffer, Layout, take_lines
-from pipeline.ingest.price_reading import MarketPrices, PriceReading, plain_layout
+from pipeline.ingest.price_reading import plain_layout, plain_price_parts
+from pipeline.ingest.rows.plain_prices import MarketPrices
 from pipeline.ingest.sources.schema import load_sources
 from pipeline.stages.prices.arrays import packed, table_of
 from pipeline.tables import keys
@@ -120,7 +122,7 @@ def by_general(reading):
 
 def by_block(reading):
     prices, aside = [], []
-    for part in PriceReading(reading, plain_layout(reading)).parts():
+    for part in plain_price_parts(reading, plain_layout(reading)):
         if isinstance(part, MarketPrices):
             prices += table_of(part.rows, part.market, part.currency, {}).to_pylist()
         elif part[0] == "set_aside":
@@ -212,3 +214,12 @@ def test_the_whole_job_sets_bad_lines_aside_with_their_numbers_and_takes_the_las
     ]
     assert table.schema.field("q05").type == "int32" and table.schema.field("first_date").type == "date32[day]"
     assert np.array_equal(table["last_date"].to_numpy(), np.array(["2026-11-11", "2026-11-20", "2026-11-10"], "datetime64[D]"))
+
+
+def test_an_unknown_marketplace_is_set_aside_though_the_plan_declares_one(sources, tmp_path):
+    path = tmp_path / "prices.csv"
+    path.write_bytes(b"product_id,date,price,currency,marketplace\nB01,2026-01-11,1.00,USD,XX\nB02,2026-01-11,1.00,USD,\n")
+    context = replace(CONTEXT, declared={"canonical-price-history": {"marketplace": "US"}})
+    for read in (by_block, by_general):
+        prices, aside = read(read_file(DumpFile("prices.csv", path), sources, context))
+        assert ([row["product_id"] for row in prices], [row["line"] for row in aside]) == (["B02"], [2])

@@ -48,7 +48,8 @@ RANKS = (
     ("stages",),
     ("ingest/dump",),
     ("ingest/price_reading",),
-    ("ingest/passed_over", "ingest/reading"),
+    ("ingest/reading",),
+    ("ingest/block_reading",),
     ("ingest/set_aside",),
     ("ingest/accounts", "ingest/prefetch", "ingest/seller_decisions", "ingest/labelled_listings"),
     ("ingest/rows/*",),
@@ -391,7 +392,7 @@ def test_an_import_upwards_is_found_in_every_spelling():
 
 def test_modules_on_one_level_import_each_other_only_under_one_pattern():
     assert imports_found(stages__score__a="from pipeline.stages.score import b", stages__score__b="") == []
-    assert imports_found(ingest__passed_over="from pipeline.ingest import reading", ingest__reading="") != []
+    assert imports_found(ingest__accounts="from pipeline.ingest import prefetch", ingest__prefetch="") != []
     assert imports_found(stages__score__a="from pipeline.stages.rules import b", stages__rules__b="") != []
 
 

@@ -59,6 +59,11 @@ class Block:
     is_open: bool
     faults: Mapping[int, str] = field(default_factory=dict)
 
+    def line(self, number: int) -> bytes:
+        """The bytes of one line, counted from 0, without its end."""
+        begin = int(self.ends[number - 1]) + 1 if number else 0
+        return self.data[begin : int(self.ends[number])]
+
     def cut(self, line: int) -> tuple[Block, Block]:
         """The lines before one, and the rest."""
         at = int(self.ends[line - 1]) + 1 if line else 0

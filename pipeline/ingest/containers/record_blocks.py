@@ -107,8 +107,7 @@ def records_at(reader: RecordReader, offsets: Sequence[int]) -> list[bytes]:
     found: dict[int, bytes] = {}
     for block in reader.blocks():
         for line in np.flatnonzero(np.isin(block.starts, offsets)).tolist():
-            begin = int(block.ends[line - 1]) + 1 if line else 0
-            found[int(block.starts[line])] = block.data[begin : int(block.ends[line])]
+            found[int(block.starts[line])] = block.line(line)
     return [found[offset] for offset in offsets]
 
 

@@ -7,15 +7,13 @@ before a separator or the line's end), has the header's width, and holds no NUL 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.ingest.containers.blocks import JOINED_LINES, Block
+from pipeline.ingest.containers.blocks import Block
 
-JOINED_BYTES = 64 << 10
-_ROUNDS = 8
 _LF, _CR, _QUOTE = 10, 13, 34
 _MARK = b"\xef\xbb\xbf"
 MESSAGES = {
@@ -68,11 +66,6 @@ class Lines:
         """Bytes of the block's longest line without its end."""
         return int(np.diff(self.block.ends, prepend=-1).max(initial=1)) - 1
 
-    def record(self, line: int) -> bytes:
-        """The bytes of one line of the block, without its end."""
-        begin = int(self.block.ends[line - 1]) + 1 if line else 0
-        return self.block.data[begin : int(self.block.ends[line])]
-
     def text(self) -> bytes:
         """The kept lines, one after another."""
         if self.kept.all():
@@ -80,51 +73,57 @@ class Lines:
         return b"".join(_runs(self.block, self.kept))
 
 
-def split(
-    block: Block, grammar: Grammar, fits: Callable[[list[bytes]], list[bool]], check_width: bool, is_last: bool
-) -> tuple[Lines, Block | None]:
-    """Sort a block's lines into kept, blank, joined and refused.
+@dataclass(frozen=True)
+class ScannedLines:
+    """What the bytes of a block's lines show before records are joined.
 
-    What comes back second are the block's last lines, when a record that began there may go on in the next block: what a
-    line means does not depend on where blocks are cut.
-
-    Parameters
-    ----------
-    block : whole lines.
-    grammar : the file's separator and width.
-    fits : says of joined records whether their typed cells fit; called for few records at a time.
-    check_width : count separators in every line; without it the caller's parser must refuse a wrong width.
-    is_last : no block follows.
+    `is_blank` and `is_faulty` (a quote stands where none may) have an entry for each line; `refused` is line -> kind; `quotes` are the
+    places of all quotes in the block.
     """
+
+    block: Block
+    is_blank: np.ndarray
+    is_faulty: np.ndarray
+    refused: dict[int, str]
+    quotes: np.ndarray
+
+
+def scan_lines(block: Block, grammar: Grammar) -> ScannedLines:
+    """Find the blank lines of a block, and those that break the contract by a forbidden byte, their encoding or a quote."""
     bytes_ = np.frombuffer(block.data, np.uint8)
     ends = block.ends
     lengths = np.diff(ends, prepend=-1) - 1
-    blank = (lengths == 0) | ((lengths == 1) & (bytes_[ends - 1] == _CR))
+    is_blank = (lengths == 0) | ((lengths == 1) & (bytes_[ends - 1] == _CR))
     refused: dict[int, str] = dict.fromkeys(np.flatnonzero(_controls(block, bytes_)).tolist(), "control")
     refused |= block.faults
     if block.broken is not None:
         refused |= dict.fromkeys(np.flatnonzero(block.broken).tolist(), "encoding")
     quotes = np.flatnonzero(bytes_ == _QUOTE) if b'"' in block.data else np.zeros(0, np.int64)
-    faulty = _quote_faults(bytes_, ends, quotes, grammar) if quotes.size else np.zeros(ends.size, bool)
-    faulty[list(refused)] = False
-    lines = Lines(block, ~blank, int(blank.sum()), [], [])
-    if faulty.any():
-        found = np.flatnonzero(faulty).tolist()
-        try:
-            lines.joined = _join(lines, found, refused, _Rules(grammar, grammar.record, is_last), fits)
-        except _Undecided as undecided:
-            front, rest = block.cut(undecided.line)
-            return split(front, grammar, fits, check_width, True)[0], rest
-    inside = {line for join in lines.joined for line in range(join.first, join.last + 1)}
-    for line in np.flatnonzero(faulty).tolist():
-        if line not in inside:
-            refused[line] = "quote"
+    is_faulty = _quote_faults(bytes_, ends, quotes, grammar) if quotes.size else np.zeros(ends.size, bool)
+    is_faulty[list(refused)] = False
+    return ScannedLines(block, is_blank, is_faulty, refused, quotes)
+
+
+def sort_lines(scanned: ScannedLines, joined: Sequence[Joined], grammar: Grammar, *, check_width: bool) -> Lines:
+    """Sort a block's lines into kept, blank, joined and refused.
+
+    Parameters
+    ----------
+    scanned : the lines as `scan_lines` found them.
+    joined : the records over several lines; a faulty line in none of them is refused.
+    grammar : the file's separator and width.
+    check_width : count separators in every line; without it the parser of the cells must refuse a wrong width.
+    """
+    refused = dict(scanned.refused)
+    inside = {line for join in joined for line in range(join.first, join.last + 1)}
+    refused |= dict.fromkeys((line for line in np.flatnonzero(scanned.is_faulty).tolist() if line not in inside), "quote")
+    size = scanned.block.ends.size
+    lines = Lines(scanned.block, ~scanned.is_blank, int((scanned.is_blank & ~_marked(size, inside)).sum()), list(joined), [])
     lines.kept[[*refused, *inside]] = False
-    lines.blank = int((blank & ~_marked(ends.size, inside)).sum())
     if check_width:
-        _refuse_widths(lines, bytes_, quotes, grammar, refused)
+        _refuse_widths(lines, scanned.quotes, grammar, refused)
     lines.refused = sorted(refused.items())
-    return lines, None
+    return lines
 
 
 def _marked(size: int, places: set[int]) -> np.ndarray:
@@ -165,7 +164,8 @@ def _quote_faults(bytes_: np.ndarray, ends: np.ndarray, quotes: np.ndarray, gram
     return faulty
 
 
-def _refuse_widths(lines: Lines, bytes_: np.ndarray, quotes: np.ndarray, grammar: Grammar, refused: dict[int, str]) -> None:
+def _refuse_widths(lines: Lines, quotes: np.ndarray, grammar: Grammar, refused: dict[int, str]) -> None:
+    bytes_ = np.frombuffer(lines.block.data, np.uint8)
     ends, separator = lines.block.ends, ord(grammar.separator)
     outside = bytes_ == separator
     if quotes.size:
@@ -178,89 +178,10 @@ def _refuse_widths(lines: Lines, bytes_: np.ndarray, quotes: np.ndarray, grammar
     wrong = lines.kept & (np.diff(upto, prepend=0) != grammar.width - 1)
     for line in np.flatnonzero(wrong).tolist():
         lines.kept[line] = False
-        if lines.record(line).strip():
+        if lines.block.line(line).strip():
             refused[line] = "width"
         else:
             lines.blank += 1
-
-
-@dataclass(frozen=True)
-class _Rules:
-    grammar: Grammar
-    record: re.Pattern[bytes]
-    is_last: bool
-
-
-class _Undecided(Exception):
-    """A record is still open at the block's end."""
-
-    def __init__(self, line: int) -> None:
-        super().__init__(line)
-        self.line = line
-
-
-def _join(
-    lines: Lines, faulty: list[int], refused: dict[int, str], rules: _Rules, fits: Callable[[list[bytes]], list[bool]]
-) -> list[Joined]:
-    """Records that hold line ends: each begins at a faulty line, and none that fails takes another line with it."""
-    verdicts: dict[tuple[int, int], bool] = {}
-    banned: set[int] = set()
-    joins: list[Joined] = []
-    for _ in range(_ROUNDS):
-        joins, undecided = _try_joins(lines, faulty, refused, banned, rules)
-        fresh = [join for join in joins if (join.first, join.last) not in verdicts]
-        if fresh:
-            answers = fits([join.record for join in fresh])
-            verdicts |= {(join.first, join.last): ok for join, ok in zip(fresh, answers, strict=True)}
-        failed = {join.first for join in joins if not verdicts[join.first, join.last]}
-        if not failed:
-            if undecided is not None:
-                raise _Undecided(undecided)
-            return joins
-        banned |= failed
-    return [join for join in joins if join.first not in banned]
-
-
-def _try_joins(
-    lines: Lines, faulty: list[int], refused: dict[int, str], banned: set[int], rules: _Rules
-) -> tuple[list[Joined], int | None]:
-    joins: list[Joined] = []
-    for first in faulty:
-        if (joins and first <= joins[-1].last) or first in banned:
-            continue
-        try:
-            join = _try_join(lines, first, refused, rules)
-        except _Undecided:
-            return joins, first
-        if join:
-            joins.append(join)
-    return joins, None
-
-
-def _try_join(lines: Lines, first: int, refused: dict[int, str], rules: _Rules) -> Joined | None:
-    full = rules.grammar.width - 1
-    separator = rules.grammar.separator.encode()
-    parts = [lines.record(first)]
-    size, quotes = len(parts[0]), parts[0].count(b'"')
-    if quotes % 2 == 0:
-        return None
-    looks_whole = parts[0].count(separator) >= full
-    for last in range(first + 1, first + JOINED_LINES):
-        if last >= lines.block.ends.size:
-            if rules.is_last:
-                return None
-            raise _Undecided(first)
-        part = lines.record(last)
-        size, quotes = size + len(part) + 1, quotes + part.count(b'"')
-        # Two lines that each could be a record are two damaged records, not one with a line end in it.
-        if last in refused or size > JOINED_BYTES or (looks_whole and part.count(separator) >= full):
-            return None
-        parts.append(part)
-        if quotes % 2 == 0 and rules.record.fullmatch(whole := b"\n".join(parts)):
-            return Joined(first, last, whole)
-        if rules.record.fullmatch(part):
-            return None
-    return None
 
 
 def _runs(block: Block, kept: np.ndarray) -> Iterator[bytes]:
