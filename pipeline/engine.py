@@ -1,6 +1,7 @@
-"""The executor: this process, or a pool of processes. Tasks get paths and parameters, never tables, and return small facts.
+"""The executor of tasks: this process or a pool of worker processes. A task receives paths and parameters, never tables, and returns
+small facts.
 
-The answer does not depend on which one works: tasks are pure over files, and what they return is put together in the order of the tasks.
+The result does not depend on the executor: a task depends only on its files and parameters, and answers are returned in task order.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Work:
-    """A piece of work with visible progress: of `total` bytes or buckets, `done()` gives how many are done, and their rows."""
+    """Work with visible progress: `total` bytes or buckets; `done()` returns how many are done, and the rows read."""
 
     total: int
     is_bytes: bool
@@ -34,21 +35,21 @@ Watch = Callable[[Work], contextlib.AbstractContextManager[object]]
 
 
 def unwatched(work: Work) -> contextlib.AbstractContextManager[object]:
-    """Nobody looks on."""
+    """Show no progress."""
     return contextlib.nullcontext()
 
 
 class Counts:
-    """Bytes and rows that the tasks of a run have read so far, in memory that its processes share.
+    """Bytes and rows that the tasks of a run have read so far, in shared memory.
 
-    Each task has a place of its own, so that no lock is needed, and none is left held by a worker that was killed.
+    Each task has its own slot, so no lock is needed that a killed worker could leave held.
     """
 
     def __init__(self, tasks: int) -> None:
         self._held = multiprocessing.get_context("spawn").RawArray("q", 2 * tasks)
 
     def tell(self, place: int, bytes_: int, rows: int) -> None:
-        """What the task at a place has read until now."""
+        """Set what the task with this slot has read so far."""
         self._held[2 * place], self._held[2 * place + 1] = bytes_, rows
 
     def read(self) -> tuple[int, int]:
@@ -57,7 +58,7 @@ class Counts:
         return sum(held[::2]), sum(held[1::2])
 
 
-_counts: list[Counts] = []  # of this process; empty where nobody looks on
+_counts: list[Counts] = []  # of this process; empty where no progress is shown
 
 
 def _count_in(counts: Counts | None) -> None:
@@ -65,16 +66,16 @@ def _count_in(counts: Counts | None) -> None:
 
 
 def report_progress(place: int, bytes_: int, rows: int) -> None:
-    """Tell whoever looks on what the task at a place has read until now."""
+    """Report what the task with slot `place` has read so far; does nothing where no progress is shown."""
     for counts in _counts:
         counts.tell(place, bytes_, rows)
 
 
 class SerialExecutor(Executor):
-    """Runs every task at once, in this process."""
+    """Runs each task in this process as soon as it is submitted."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Run the call and hand back its finished future."""
+        """Run the call and return its finished future."""
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
@@ -92,7 +93,7 @@ def processors() -> int:
 
 @contextlib.contextmanager
 def executor(workers: int, counts: Counts | None = None) -> Iterator[Executor]:
-    """One worker: this process; more: a pool of fresh processes (not forked: Arrow's threads do not survive a fork)."""
+    """One worker is this process; more are a pool of spawned processes (not forked, because Arrow's threads do not survive a fork)."""
     if workers <= 1:
         _count_in(counts)
         try:
@@ -119,7 +120,7 @@ def _begin(counts: Counts | None) -> None:
 
 
 def _die_with_parent() -> None:
-    """A worker whose parent was killed ends too, instead of waiting for ever with the terminal in its hands."""
+    """End this worker when its parent is killed; otherwise it would wait for ever and keep the terminal open."""
     parent = multiprocessing.parent_process()
 
     def wait() -> None:
@@ -133,10 +134,10 @@ def _die_with_parent() -> None:
 def run_all(
     pool: Executor, work: Callable[[Task], Answer], tasks: Iterable[Task], submitted: list[Future[Answer]] | None = None
 ) -> list[Answer]:
-    """Every task's answer, in the order of the tasks; the first failure is raised. `submitted` is filled for whoever looks on."""
+    """The answers in task order; the first failure is raised. `submitted` receives the futures, so that progress can be shown."""
     futures = submitted if submitted is not None else []
     try:
-        for task in tasks:  # a worker that was killed since the last tasks shows here
+        for task in tasks:  # raises here if a worker was killed before
             futures.append(pool.submit(work, task))
         return [future.result() for future in futures]
     except BrokenProcessPool:

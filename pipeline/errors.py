@@ -1,4 +1,4 @@
-"""Every refusal, each with its own exit code: where, what, what was wanted, what to do, in one line."""
+"""Refusals and exit codes. A refusal is one line: where, what, what was wanted, and what to do."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ EXIT_USAGE = 2
 
 
 class Refusal(Exception):
-    """Something outside the program is wrong; the message is the one line that a person reads."""
+    """An error in the input, the plan or the machine; the message is the one line that a person reads."""
 
     exit_code = EXIT_BUG
     label = "refused"
 
     def __str__(self) -> str:
-        # One line whatever a stranger's file name or cell holds: a line break in it must not make two.
+        # Always one line: a file name or a cell may hold a line break.
         text = " ".join(str(argument) for argument in self.args)
         return f"{self.label}: " + "".join(c if c.isprintable() else " " for c in text)
 
 
 class UsageError(Refusal):
-    """The command's words are off: an unknown week, two weeks that contradict each other."""
+    """Wrong arguments: an unknown week, or two weeks that contradict each other."""
 
     exit_code = EXIT_USAGE
     label = "usage"
 
 
 class PlanError(Refusal):
-    """The plan, a fee schedule, a source or another file of `configs/` cannot be taken."""
+    """The plan, a fee schedule, a source or another file of `configs/` is invalid."""
 
     exit_code = 10
     label = "plan refused"
 
 
 class ModelError(PlanError):
-    """A fitted model in the data folder is old, foreign or damaged."""
+    """A fitted model in the data folder is damaged, or this version did not write it."""
 
     label = "model refused"
 
 
 class DumpError(Refusal):
-    """The dump cannot be taken as a whole: no known file, cut off, doubled header."""
+    """The dump as a whole cannot be used: an unknown file, a cut-off file, a header with a repeated column."""
 
     exit_code = 11
     label = "dump refused"
@@ -54,21 +54,21 @@ class SetAsideError(Refusal):
 
 
 class DoubtError(Refusal):
-    """A strict run found a figure unlike the weeks before."""
+    """A strict run found a figure that differs from earlier weeks beyond its bounds."""
 
     exit_code = 12
     label = "dump refused"
 
 
 class NothingToDo(Refusal):
-    """There is no dump, or no run of the week that was asked for."""
+    """There is no dump, or no run of the requested week."""
 
     exit_code = 13
     label = "nothing to do"
 
 
 class NotWritten(Refusal):
-    """The disk did not take the result; the last list still stands."""
+    """The result could not be written; the last list is unchanged."""
 
     exit_code = 14
     label = "not written"
@@ -82,7 +82,7 @@ class Locked(Refusal):
 
 
 class Stopped(BaseException):
-    """A signal asked the process to end; raised so that work folders are swept on the way out."""
+    """A signal asked the process to end; raised so that work folders are removed on the way out."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

@@ -1,4 +1,4 @@
-"""Line accounting: every line of every file is counted once, and lines that were set aside are written with their place."""
+"""Line accounting: each line of each file is counted exactly once, and lines that were set aside are written with file and line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pipeline.tables.schemas import SET_ASIDE, schema
 
 
 def ledger(reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], repeats: Counter[str], limit: float) -> list[dict[str, Any]]:
-    """Every file's accounts, checked; refuses the dump when too much of a file could not be taken."""
+    """The line accounting of every file, checked; raises `SetAsideError` where too many records of a file were set aside."""
     repeats, conflicts, superseded = Counter(repeats), Counter[str](), Counter[str]()
     for answer in decided:
         repeats.update(answer.repeats)
@@ -58,7 +58,7 @@ def _first_fault(reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], f
 
 
 def spilled_set_aside(spills: Sequence[tuple[str, Path]]) -> pa.Table:
-    """Set-aside lines of one file's spills, in the order of the file."""
+    """Set-aside lines from one file's spills, in the order of the file."""
     parts = [read_spill(path, 0) for name, path in spills if name == "set_aside"]
     return pa.concat_tables(parts) if parts else schema(SET_ASIDE).empty_table()
 
@@ -66,7 +66,7 @@ def spilled_set_aside(spills: Sequence[tuple[str, Path]]) -> pa.Table:
 def write_set_aside(
     out: Path, reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], inputs: Inputs, plan: Plan, metadata: dict[str, str]
 ) -> None:
-    """`set_aside.parquet`: every line that could not be taken, by file and line; conflicts get their text from the file itself."""
+    """Write `set_aside.parquet`: every line that was set aside, ordered by file and line; conflict texts are read again."""
     files: dict[str, DumpFile] = {file.name: file for file in inputs.files}
     conflicts = [row for answer in decided for row in answer.conflicts]
     by_file: dict[str, list[dict[str, Any]]] = {}
@@ -91,14 +91,14 @@ def write_set_aside(
 def _texts_at(file: DumpFile, source: Source, offsets: Sequence[int], context: ReadContext) -> list[str]:
     try:
         return raw_records(file, source, offsets, context)
-    except OSError as error:  # the dump went away after it was read
+    except OSError as error:  # the file was removed after it was read
         raise unreadable(file.name, error) from None
 
 
 def write_unmatched(out: Path, unmatched: pa.Table, metadata: dict[str, str]) -> None:
-    """`unmatched_offers.parquet`: offers that no product takes; listed, not lost."""
+    """Write `unmatched_offers.parquet`: the offers that match no product."""
     with ParquetSink(out / "unmatched_offers.parquet", schema(UNMATCHED_OFFERS), metadata) as sink:
-        # By what an offer says; where it stood decides only between equal ones.
+        # Ordered by content; the line decides only between equal offers.
         said = [name for name in unmatched.column_names if name not in ("line", "byte_offset")]
         ordered = unmatched.sort_by([(name, "ascending") for name in (*said, "line")])
         costs = {name: pc.divide(pc.cast(ordered[name], pa.float64()), 10_000.0) for name in said if name.endswith("_e4")}

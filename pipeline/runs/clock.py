@@ -10,7 +10,7 @@ from pipeline.runs.log import Log
 
 
 class Clock:
-    """Seconds per stage; the only thing of a run that may differ from its repetition."""
+    """Seconds per stage: the only part of a run that may differ when the run is repeated."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
@@ -18,14 +18,14 @@ class Clock:
         self._seconds: dict[str, float] = {}
 
     def lap(self, stage: str) -> None:
-        """A stage has ended: it took the time since the last one did."""
+        """Record that a stage has ended; its time counts from the end of the stage before."""
         now = time.monotonic()
         self._seconds[stage] = round(now - self._last, 3)
         self._last = now
         self._log.event("stage", stage=stage, seconds=self._seconds[stage])
 
     def timings(self, workers: int) -> dict[str, Any]:
-        """As `run.json` holds them; memory is the largest of any one process so far."""
+        """The timings for `run.json`; `peak_memory_mb` is the largest of any single process so far."""
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         others = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         return {

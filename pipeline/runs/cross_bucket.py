@@ -1,6 +1,4 @@
-"""Facts across buckets, gathered before any bucket is decided: the product of each offer, the lateness of suppliers, the seller's
-tables.
-"""
+"""Facts across buckets, collected before any bucket is decided: the product of each offer, supplier lateness, the seller's tables."""
 
 from __future__ import annotations
 
@@ -28,7 +26,7 @@ from pipeline.tables.schemas import DELIVERIES, DUMP_TABLES, schema
 
 @dataclass(frozen=True)
 class CrossBucketFacts:
-    """What must be known across buckets, as spills, with the offers that no product takes and the repeats found on the way."""
+    """Facts across buckets as spills, the offers that match no product, and the number of exact repeats by file."""
 
     spills: tuple[tuple[str, Path], ...]
     unmatched: pa.Table
@@ -36,7 +34,7 @@ class CrossBucketFacts:
 
 
 def cross_bucket_facts(reads: Sequence[ReadAnswer], inputs: Inputs, work: Path, buckets: int) -> CrossBucketFacts:
-    """Which product each offer is for, how late suppliers are, the seller's decisions and listings."""
+    """Match offers to products, count late deliveries by supplier, and read the seller's decisions and listings."""
     spills = [spill for answer in reads for spill in answer.spills]
     repeats = Counter[str]()
 
@@ -46,7 +44,7 @@ def cross_bucket_facts(reads: Sequence[ReadAnswer], inputs: Inputs, work: Path, 
         return rows
 
     as_of = day_number(sunday_of(inputs.week))
-    # A delivery has no number of its own: two equal rows are two parcels.
+    # A delivery has no id of its own, so two equal rows are two parcels.
     earlier = to_frame(inputs.known.records("deliveries", schema(DELIVERIES).append(PARCELS)))
     lateness = lateness_counts(known_deliveries(earlier, to_frame(spilled(spills, "deliveries"))), as_of)
     write_spill(work / "facts-lateness.parquet", pa.Table.from_pandas(lateness, preserve_index=False), 1)
@@ -72,5 +70,5 @@ def cross_bucket_facts(reads: Sequence[ReadAnswer], inputs: Inputs, work: Path, 
 def _codes(spills: Sequence[tuple[str, Path]]) -> pd.DataFrame:
     wanted = ["gtin", "product_id", "marketplace"]
     parts = [read_parquet(path, wanted, [("gtin", "!=", "")]) for name, path in spills if name == "candidates"]
-    # A dump of orders and offers has no spill of candidates, nor has one in which every candidate was set aside.
+    # There is no spill of candidates where the dump holds none or all of them were set aside.
     return product_codes(to_frame(pa.concat_tables(parts) if parts else schema(DUMP_TABLES["candidates"]).empty_table().select(wanted)))

@@ -1,4 +1,4 @@
-"""The seller's decisions from a filled-in workbook into `decisions.csv`, which every later run honours and shows."""
+"""Import the seller's decisions from a filled-in workbook into `decisions.csv`, which every later run reads and shows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _TAKEN = ("decision", "note", "quoted_cost", "quote_valid_until", "skip_until")
 
 @dataclass(frozen=True)
 class Imported:
-    """How many decisions were new, changed, the same as before, or older than what stands there, and the file that holds them."""
+    """The file of decisions, and how many of the workbook's were new, changed, unchanged, or older than the one in the file."""
 
     path: Path
     new: int
@@ -41,10 +41,10 @@ class Imported:
 
 
 def import_decisions(data: Path, workbook: Path, on: str | None) -> Imported:
-    """Take what was typed into a workbook over into `decisions.csv`; what stands there of other products is kept as it is.
+    """Copy the decisions in a workbook to `decisions.csv`; the rows of other products stay unchanged.
 
-    A decision is dated by `on`, else by the day the workbook was judged as of: no clock is asked. A row with nothing in the seller's
-    columns says nothing, so that an old workbook never deletes what was decided since; and what is dated after that day stands.
+    The date of a decision is `on`, else the workbook's as-of day; the clock is not read. A row with empty seller columns is ignored, so an
+    old workbook never deletes a later decision. A decision with a later date in the file is kept.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def import_decisions(data: Path, workbook: Path, on: str | None) -> Imported:
 
 
 def _merge(rows: list[dict[str, str]], decisions: Sequence[Decision], day: str) -> tuple[int, int, int, int]:
-    """Lay the workbook's decisions over the rows in place; the newest row of a product is the one that changes."""
+    """Merge the workbook's decisions into the rows in place; the newest row of a product changes. Returns new, changed, same, older."""
     newest: dict[tuple[str, str], dict[str, str]] = {}
     for row in rows:
         key = (row.get("marketplace", "").strip().upper(), row["product_id"].strip())
@@ -86,7 +86,7 @@ def _merge(rows: list[dict[str, str]], decisions: Sequence[Decision], day: str) 
         elif held.get("decided_on", "") > day:
             older += 1
         else:
-            # A note alone does not make the decision younger: a skip must not start again.
+            # A changed note keeps the date: otherwise a skip would start again.
             if held.get("decision", "") != reported["decision"] or held.get("quoted_cost", "") != reported["quoted_cost"]:
                 held["decided_on"] = day
             held.update(reported)
@@ -95,7 +95,7 @@ def _merge(rows: list[dict[str, str]], decisions: Sequence[Decision], day: str) 
 
 
 def _said(row: dict[str, str]) -> dict[str, str]:
-    """What a row says in the workbook's columns, in the form in which the workbook gives it back."""
+    """The values of a row in the workbook's columns, formatted as the workbook returns them."""
     said = {name: " ".join(row.get(name, "").split()) for name in _TAKEN if row.get(name, "").strip()}
     if "quoted_cost" in said:
         try:

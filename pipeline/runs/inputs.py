@@ -1,4 +1,4 @@
-"""The inputs of a run: the dump, its week, and everything else that can change the answer, hashed into the run id."""
+"""The inputs of a run: the dump, its week, and everything else that can change the result; the run id is a hash of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pipeline.store.files import file_digest
 from pipeline.store.kept_weeks import Known
 from pipeline.tables.calendar import checked_week, intended_week, week_of
 
-# The seller's own decisions, in the data folder; named apart from a file of that name in a dump.
+# The seller's decisions in the data folder; the name differs from that of a `decisions.csv` in a dump.
 SELLER_FILE = "decisions.csv (data folder)"
 # Only `make shortlist` in a clone shows the sample; an installed package holds none.
 SAMPLE = None if CLONE is None else CLONE / "data" / "sample" / "dumps"
@@ -34,8 +34,10 @@ _LIBRARIES = ("numpy", "pandas", "pyarrow", "scipy", "scikit-learn", "pydantic",
 
 @dataclass(frozen=True)
 class EarlierWeeks:
-    """What a week takes from earlier weeks: their observations and the shapes compared with (week, digest), the last list (week, run
-    id).
+    """What a week uses of earlier weeks.
+
+    `known` are the kept weeks and `compared` the shapes that the guards compare with, each as (week, digest); `previous` is the last list
+    as (week, run id).
     """
 
     known: tuple[tuple[str, str], ...]
@@ -43,13 +45,13 @@ class EarlierWeeks:
     compared: tuple[tuple[str, str], ...]
 
     def plain(self) -> dict[str, Any]:
-        """As `run.json` holds it."""
+        """The form in `run.json`."""
         return {"known": dict(self.known), "previous": self.previous and list(self.previous), "compared": dict(self.compared)}
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What one run reads."""
+    """The files and earlier weeks that one run reads."""
 
     dump: Path
     week: str
@@ -121,7 +123,7 @@ def complete_dumps(folder: Path) -> dict[str, Path]:
         try:
             next(path.iterdir(), None)
         except PermissionError:
-            found[week] = path  # who takes it is told so; to pass over the newest dump would be to say that there is none
+            found[week] = path  # the run refuses it; skipping it would report an older dump as the newest
             continue
         names = [inner.name for inner in path.rglob("*") if inner.is_file() and not inner.name.startswith(".")]
         if names and not any(name.lower().endswith(UNFINISHED) for name in names):
@@ -130,7 +132,7 @@ def complete_dumps(folder: Path) -> dict[str, Path]:
 
 
 def misnamed_dumps(folder: Path) -> dict[str, str | None]:
-    """Folders in `dumps/` that no run reads, because their name is no week: name -> the week that it plainly means, if any."""
+    """Folders in `dumps/` whose name is not a week, so that no run reads them: name -> the week that it clearly means, if any."""
     if not folder.is_dir():
         return {}
     others = [path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".") and week_of(path.name) is None]
@@ -138,7 +140,7 @@ def misnamed_dumps(folder: Path) -> dict[str, str | None]:
 
 
 def misnamed_warnings(folder: Path) -> list[str]:
-    """A line for each folder in `dumps/` that is no week."""
+    """One line for each folder in `dumps/` whose name is not a week."""
     lines = []
     for name, week in misnamed_dumps(folder).items():
         if week is None:
@@ -149,7 +151,7 @@ def misnamed_warnings(folder: Path) -> list[str]:
 
 
 def _refuse_misnamed_newest(folder: Path, found: Mapping[str, Path]) -> None:
-    """To pass over the newest upload because of its name would be to report success week after week."""
+    """Refuse where the newest dump has a wrong name: skipping it would report success every week without a new list."""
     intended = {week: name for name, week in misnamed_dumps(folder).items() if week is not None}
     newest = max(intended, default="")
     if newest > max(found, default=""):
@@ -159,7 +161,7 @@ def _refuse_misnamed_newest(folder: Path, found: Mapping[str, Path]) -> None:
 
 
 def _refuse_unmarked(found: Mapping[str, Path], week: str) -> None:
-    """A sender who marked the dump before this one as whole has not finished this one until it is marked, too."""
+    """Refuse a dump without the marker of completion where the dump before it has one: its upload is not finished."""
     before = max((earlier for earlier in found if earlier < week), default=None)
     if before is not None and (found[before] / DONE).exists() and not (found[week] / DONE).exists():
         there = found[week]
@@ -168,7 +170,7 @@ def _refuse_unmarked(found: Mapping[str, Path], week: str) -> None:
 
 
 def _samples(data: DataFolder) -> dict[str, Path]:
-    """The sample's dumps by week; none where the data folder holds a dump or a list of a real week."""
+    """The sample's dumps by week; empty where the data folder holds a real dump or list."""
     is_empty = not complete_dumps(data.dumps) and all(_is_sample(data, week) for week in data.weeks())
     return complete_dumps(SAMPLE) if SAMPLE is not None and is_empty else {}
 
@@ -180,7 +182,7 @@ def _is_sample(data: DataFolder, week: str) -> bool:
 def earlier_weeks_of(
     data: DataFolder, manifests: Mapping[str, Mapping[str, Any]], week: str, is_sample: bool, compared: int
 ) -> EarlierWeeks:
-    """What earlier weeks give to a week now; `manifests` are those of the lists in force, `compared` how many shapes the guards take."""
+    """What a week would use of earlier weeks now; `manifests` are those of the current runs, `compared` is how many the guards need."""
     earlier = [w for w in sorted(manifests) if w < week and bool(manifests[w]["sample"]) == is_sample]
     known = () if is_sample else data.kept.known(before=week).weeks
     previous = (earlier[-1], str(manifests[earlier[-1]]["run_id"])) if earlier else None
@@ -189,16 +191,16 @@ def earlier_weeks_of(
 
 
 def manifests_in_force(data: DataFolder) -> dict[str, dict[str, Any]]:
-    """`run.json` of every list in force, by week, oldest first."""
+    """`run.json` of each week's current run, by week, oldest first."""
     held = {week: data.manifest(week) for week in data.weeks()}
     return {week: manifest for week, manifest in held.items() if manifest is not None}
 
 
 def gather(data: DataFolder, dump: Path, week: str, is_sample: bool, compared: int) -> Inputs:
-    """Every file of the run with its size and SHA-256, and what earlier weeks give; raises `DumpError`.
+    """Every file of the run with its size and SHA-256, and what the run uses of earlier weeks; raises `DumpError`.
 
-    The files are listed before and after they are hashed, and are hashed again while they are read: if nothing differs, there was a
-    moment at which the dump was, as a whole, what the run read.
+    The files are listed before and after hashing, and hashed again while they are read. If nothing differs, the run has read one
+    consistent version of the dump.
     """
     _refuse_link_out(data, dump)
     seller = data.root / "decisions.csv"
@@ -221,7 +223,7 @@ def gather(data: DataFolder, dump: Path, week: str, is_sample: bool, compared: i
 
 
 def _refuse_link_out(data: DataFolder, dump: Path) -> None:
-    """A link inside the data folder that leads out of it is not followed; a dump that a person named may be one."""
+    """Refuse a link inside the data folder that leads out of it; a dump named in the command may be such a link."""
     root = data.root.resolve()
     own = (dump,) if dump.absolute().is_relative_to(data.root.absolute()) else ()
     for path in (*own, data.root / "decisions.csv"):
@@ -231,13 +233,13 @@ def _refuse_link_out(data: DataFolder, dump: Path) -> None:
 
 @functools.cache
 def versions() -> Mapping[str, str]:
-    """The program, Python and the libraries whose version can change a number or a byte, looked up once in a process."""
+    """Versions of the program, Python and the libraries that can change a number or a byte; looked up once per process."""
     named = {name: version(name) for name in _LIBRARIES}
     return {"shortlist": __version__, "python": ".".join(platform.python_version_tuple()[:2]), **named}
 
 
 def run_id(inputs: Inputs, plan: Plan, options: Mapping[str, object]) -> str:
-    """The first 16 hexadecimal digits of a SHA-256 over all that can change the answer; never the clock, the place or the workers."""
+    """The first 16 hexadecimal digits of a SHA-256 over everything that can change the result; not the clock, the paths or the workers."""
     reported: Sequence[object] = [
         inputs.week,
         inputs.is_sample,

@@ -19,7 +19,7 @@ _NAMES = 8  # headers named in a line
 
 
 def check_dump(dump: Path, plan: Plan) -> dict[str, Any]:
-    """Every file read to its end and described; `problems` counts those that would refuse the dump."""
+    """Read every file to its end and describe it; `problems` is the number of files that would refuse the dump."""
     if not dump.exists():
         raise DumpError(f"{dump}: not there; name a folder or a file that holds the dump")
     context = read_context(plan)
@@ -58,7 +58,7 @@ def check_dump(dump: Path, plan: Plan) -> dict[str, Any]:
 
 
 def check_lines(reported: dict[str, Any], say: Words = ENGLISH) -> list[str]:
-    """The same for a terminal."""
+    """The result of `check_dump` as lines for a terminal."""
     lines: list[str] = []
     for entry in reported["files"]:
         if entry["problem"]:

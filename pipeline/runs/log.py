@@ -1,6 +1,6 @@
-"""The log of a run for programs: one JSON object a line, with the time, the run, the week and the stage; no row of data.
+"""The machine-readable log of a run: one JSON object per line with time, run id, week and stage, and no row of data.
 
-A log that cannot be written never stops a run.
+A log that cannot be written does not stop the run.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 _STDERR = 2
-ROTATE_BYTES = 8 << 20  # then the file becomes `NAME.1`, and the `NAME.1` before it goes
+ROTATE_BYTES = 8 << 20  # a larger file is renamed to `NAME.1`, which replaces the `NAME.1` before it
 
 
 class Log:
-    """Events of one run; without a place nothing is written and nothing loaded."""
+    """Events of one run; without a `place` nothing is written and structlog is not loaded."""
 
     def __init__(self, place: str | None = None, **facts: Any) -> None:
         self._facts = facts
@@ -34,34 +34,34 @@ class Log:
             self._logger = structlog.wrap_logger(self._lines, processors=stages, attempt=secrets.token_hex(4), process=os.getpid())
 
     def bind(self, **facts: Any) -> None:
-        """Facts that every later line bears, the run id for one."""
+        """Add facts to every later line, for example the run id."""
         self._facts |= facts
 
     @property
     def problem(self) -> str | None:
-        """Why lines were lost, if any were."""
+        """Why lines were lost; None where none were."""
         return self._lines.problem if self._lines is not None else None
 
     def event(self, name: str, **facts: Any) -> None:
-        """Something went as planned."""
+        """Log an expected event."""
         if self._logger is not None:
             self._logger.info(name, **self._facts | facts)
 
     def trouble(self, name: str, **facts: Any) -> None:
-        """Something needs a person."""
+        """Log a problem that a person should look at."""
         if self._logger is not None:
             self._logger.error(name, **self._facts | facts)
 
 
 class _Lines:
-    """Appends whole lines to a file (one write each, so that two processes do not mix), or to stderr for `-`."""
+    """Appends lines to a file, or to stderr for `-`; each line is one write, so lines of two processes do not mix."""
 
     def __init__(self, place: str) -> None:
         self._path = None if place == "-" else Path(place)
         self.problem: str | None = None
 
     def info(self, line: str) -> None:
-        """Append one line; a disk that refuses it is let off."""
+        """Append one line; an I/O error is stored in `problem` and not raised."""
         try:
             self._append((line + "\n").encode("utf-8", "replace"))
         except OSError as error:
@@ -76,7 +76,7 @@ class _Lines:
         with contextlib.suppress(FileNotFoundError):
             if self._path.stat().st_size > ROTATE_BYTES:
                 self._path.replace(self._path.with_name(self._path.name + ".1"))
-        # Without O_NONBLOCK, opening a FIFO that nobody reads would wait for ever.
+        # Without O_NONBLOCK, opening a FIFO without a reader would block for ever.
         handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
         try:
             os.write(handle, line)

@@ -1,4 +1,4 @@
-"""What the looking commands show: one product of a week, the plan's soundness, the known sources, a new data folder."""
+"""Queries on finished runs, for the commands that show a list: one product, sourcing, the difference of two weeks, the report rewritten."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from pipeline.tables.calendar import checked_week
 
 
 def week_folder(data: Path, week: str | None) -> tuple[str, Path]:
-    """The week asked for (else the newest with a list) and the folder of its list; raises `NothingToDo`."""
+    """The requested week (else the newest with a list) and the folder of its current run; raises `NothingToDo`."""
     held = DataFolder(data)
     if week is None:
         weeks = held.weeks()
@@ -50,7 +50,7 @@ def week_folder(data: Path, week: str | None) -> tuple[str, Path]:
 
 
 def explain_product(data: Path, product: str, week: str | None, marketplace: str | None) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Each marketplace's decision on a product, explained, with its ranks in earlier weeks; raises `NothingToDo` when it is not there."""
+    """The explained decision on a product in each marketplace, and its earlier ranks; raises `NothingToDo` for an unknown product."""
     week, folder = week_folder(data, week)
     filters: list[tuple[str, str, object]] = [("product_id", "==", product)]
     if marketplace is not None:
@@ -80,7 +80,7 @@ def explain_product(data: Path, product: str, week: str | None, marketplace: str
 
 
 def _category_trace(row: dict[str, Any], plan: Plan, configs: Configs, model: CategoryModel | None) -> list[str]:
-    """The way to the row's category verdict, as long as the rule files are those of its run."""
+    """The steps to the row's category verdict; one line that says so where the rule files have changed since the run."""
     rules = compile_rules(configs.category_tables)
     if row.get("rules_version") != rules.digest[:16]:
         return ["the rule files have changed since this run: run the week again to see the way"]
@@ -89,13 +89,13 @@ def _category_trace(row: dict[str, Any], plan: Plan, configs: Configs, model: Ca
 
 
 def sourcing_list(data: Path, week: str | None, top: int | None) -> tuple[str, list[dict[str, Any]], dict[str, int]]:
-    """The week looked at, its sourcing worklist (best first, at most `top`), and the decimals of each currency."""
+    """The week, its sourcing worklist (best first, at most `top` rows), and the decimals of each currency."""
     week, folder = week_folder(data, week)
     return week, sourcing_rows(folder, top), dict(load_configs().digits)
 
 
 def _plan_of(week: str, manifest: dict[str, Any]) -> Plan:
-    """The plan that a week's run was made with; raises `NothingToDo` for one of an earlier version."""
+    """The plan of a week's run; raises `NothingToDo` for a plan of an earlier version."""
     try:
         return Plan.model_validate(manifest["plan"])
     except ValidationError:
@@ -103,17 +103,17 @@ def _plan_of(week: str, manifest: dict[str, Any]) -> Plan:
 
 
 def list_diff(data: Path, before: str, after: str) -> tuple[str, str, list[Change]]:
-    """Two weeks' names and what changed from the list of the first to that of the second; raises `NothingToDo`."""
+    """The names of two weeks and the changes from the first list to the second; raises `NothingToDo`."""
     old_week, old = week_folder(data, before)
     new_week, new = week_folder(data, after)
     return old_week, new_week, list_changes(old, new)
 
 
 def rewrite_report(data: Path, week: str | None, lang: str | None) -> tuple[str, list[Path], bool]:
-    """Write the report and the workbook of a week again from its run's folder: the week, the files, and whether a byte changed.
+    """Write the report and the workbook of a week again from its run's folder; returns the week, the files, and whether a byte changed.
 
-    `lang` is the language asked for, else that of the run. What decides (the Parquet files and run.json) is not touched; each of the two
-    files is replaced in one step.
+    `lang` is the requested language; None means that of the run. The Parquet files and `run.json` are not touched; each of the two files
+    is replaced in one step.
     """
     held = DataFolder(data)
     week, folder = week_folder(data, week)
@@ -134,7 +134,7 @@ def rewrite_report(data: Path, week: str | None, lang: str | None) -> tuple[str,
 
 
 def run_language(data: Path, week: str | None) -> str | None:
-    """The language that the plan of a week's run names; None where there is no such run."""
+    """The language in the plan of a week's run; None where there is no such run."""
     try:
         held = DataFolder(data).manifest(week_folder(data, week)[0]) or {}
     except Refusal:
@@ -144,7 +144,7 @@ def run_language(data: Path, week: str | None) -> str | None:
 
 
 def plan_language(plan: Path | None) -> str | None:
-    """The language that a plan names; None where it cannot be read (who reads it in earnest will say why)."""
+    """The language in a plan; None where the plan cannot be read (the command that needs it reports why)."""
     try:
         return load_plan(plan).report.language
     except Refusal:

@@ -33,7 +33,7 @@ VERDICTS = ("shortlisted", "passed", "review", "incomplete", "rejected")
 
 
 def file_metadata(inputs: Inputs, plan: Plan) -> dict[str, str]:
-    """The facts of a run that stand in its Parquet files' own metadata; nothing that differs between two runs on the same inputs."""
+    """The metadata written into a run's Parquet files; nothing in it differs between two runs on the same inputs."""
     as_of = sunday_of(inputs.week)
     return {
         "week": inputs.week,
@@ -49,10 +49,10 @@ def file_metadata(inputs: Inputs, plan: Plan) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class RunTables:
-    """What a run has read, decided and written by now.
+    """What a run has read, decided and written so far.
 
-    `entries` are the files' accounts, `before` is the folder of the last list, against which new and gone are counted, `out` holds the
-    files written.
+    `entries` is the line accounting by file, `before` the folder of the last list (new and gone products are counted against it), `out` the
+    folder of the written files.
     """
 
     entries: Sequence[Mapping[str, Any]]
@@ -63,7 +63,7 @@ class RunTables:
 
 
 def manifest_of(inputs: Inputs, plan: Plan, made: RunTables) -> dict[str, Any]:
-    """What was read and what became of it."""
+    """The manifest without shape and doubts, which `compare` adds: inputs, counts, warnings, versions and hashes."""
     as_of = sunday_of(inputs.week)
     lists, verdicts = made.lists, {name: made.lists.verdicts.get(name, 0) for name in VERDICTS}
     alone = Counter[str]()
@@ -104,7 +104,7 @@ def manifest_of(inputs: Inputs, plan: Plan, made: RunTables) -> dict[str, Any]:
 
 
 def _outputs(out: Path) -> dict[str, dict[str, Any]]:
-    """Size and SHA-256 of every file written so far."""
+    """SHA-256 and size of every file written so far."""
     found = {path.name: file_digest(path) for path in sorted(out.iterdir())}
     return {
         "outputs": {name: digest for name, (_, digest) in found.items()},
@@ -113,7 +113,7 @@ def _outputs(out: Path) -> dict[str, dict[str, Any]]:
 
 
 def _keys_of(run: Path | None) -> set[tuple[str, str]]:
-    """The products of a list, none where there is no list."""
+    """The products of a run's list; empty where there is no run."""
     if run is None:
         return set()
     table = read_parquet(run / "shortlist.parquet", ["marketplace", "product_id"])
@@ -121,7 +121,7 @@ def _keys_of(run: Path | None) -> set[tuple[str, str]]:
 
 
 def _warnings(made: RunTables, plan: Plan) -> list[str]:
-    """What a person should know of the files and the exchange rates."""
+    """Warnings about files and exchange rates."""
     entries = made.entries
     empty = [e for e in entries if not e["rows"] and not e["set_aside"] and e["table"] in DUMP_TABLES]
     return [
@@ -138,7 +138,7 @@ def _fee_schedules(as_of: dt.date) -> list[tuple[str, FeeSchedule]]:
 
 
 def watch_returns(manifest: dict[str, Any], models: FittedModels, decided: Sequence[DecideAnswer]) -> None:
-    """Hold the orders that became mature since the return model was fitted against what it says, and warn of a drift."""
+    """Compare the orders that became mature since the return model was fitted with its predictions; add a warning on drift."""
     if models.returns is None:
         return
     manifest["fresh_returns"] = fresh = added_up(answer.fresh_returns for answer in decided)
@@ -149,13 +149,13 @@ def watch_returns(manifest: dict[str, Any], models: FittedModels, decided: Seque
 
 
 def earlier_shapes(data: DataFolder, inputs: Inputs) -> list[dict[str, Any]]:
-    """Shapes of the weeks that this one is compared with, the newest last."""
+    """Shapes of the weeks that this week is compared with, newest last."""
     held = [data.manifest(week) or {} for week, _ in inputs.ground.compared]
     return [manifest["shape"] for manifest in held if "shape" in manifest]
 
 
 def compare(manifest: dict[str, Any], earlier: Sequence[dict[str, Any]], out: Path, plan: Plan, *, is_strict: bool) -> None:
-    """Put the week's shape and every doubt into the manifest; raises `DoubtError` for a doubt of a strict run."""
+    """Add the week's shape and all doubts to the manifest; raises `DoubtError` for a doubt in a strict run."""
     shape = shape_of(manifest["inputs"], manifest["verdicts"], out / "decisions.parquet")
     listed = manifest["verdicts"]["shortlisted"]
     last = listed - manifest["new"] + manifest["gone"]

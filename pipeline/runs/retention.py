@@ -1,4 +1,4 @@
-"""Retention: what is kept of a week's dump for later weeks (prices, orders, return reports, deliveries, and what was set aside)."""
+"""Retention: the parts of a week's dump that later weeks use (prices, orders, return reports, deliveries, and set-aside lines)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _KEPT = ("price_history", "orders", "returns", "deliveries")
 
 @dataclass(frozen=True)
 class WeekRecords:
-    """What a run keeps of a dump: its files as read, its buckets as decided, each file's accounts, and the folder of what was set aside."""
+    """What is kept of a dump: the answers of the read and decide tasks, the line accounting, and the folder with `set_aside.parquet`."""
 
     reads: Sequence[ReadAnswer]
     decided: Sequence[DecideAnswer]
@@ -41,7 +41,7 @@ class WeekRecords:
 
 
 def store_week(kept: KeptWeeks, week: str, reported: WeekRecords, work: Path) -> None:
-    """Add a dump's observations to the store, then merge runs when there are enough."""
+    """Add a dump's observations to the history store, then compact the store where enough single weeks have gathered."""
     filled, merged = work / "kept", work / "merged"
     make_folder(filled)
     _prices(reported, filled)
@@ -88,7 +88,7 @@ def _records(reported: WeekRecords, filled: Path) -> None:
 
 
 def _accounts(week: str, reported: WeekRecords, filled: Path) -> None:
-    """The accounts of the files whose rows are kept, and their lines that were set aside."""
+    """The line accounting of the files whose rows are kept, and their set-aside lines."""
     entries = [dict(entry) for entry in reported.entries if entry["table"] in _KEPT]
     write_new_file(filled / "ledger.json", (json.dumps({week: entries}, sort_keys=True, default=str) + "\n").encode())
     files = pa.array([str(entry["file"]) for entry in entries], pa.string())

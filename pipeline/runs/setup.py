@@ -1,4 +1,4 @@
-"""Setting up: the configuration checked, the known sources listed, a new data folder made."""
+"""Setup: check the configuration, list the known sources, and make a new data folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pipeline.tables.schemas import DUMP_TABLES
 
 
 def check_configs(plan: Path | None, say: Words = ENGLISH) -> list[str]:
-    """Load everything in `configs/` and the plan; raises `PlanError`, else says what is in force."""
+    """Load the plan and everything in `configs/`; raises `PlanError`, else returns lines that summarise them."""
     held = load_plan(plan)
     check_plan(held)
     configs = load_configs()
@@ -63,7 +63,7 @@ def source_entries() -> list[dict[str, Any]]:
 
 
 def source_lines(entries: list[dict[str, Any]], say: Words = ENGLISH) -> list[str]:
-    """The same for a terminal."""
+    """The result of `source_entries` as lines for a terminal."""
     lines = []
     for entry in entries:
         parts = [say.listed(entry["all"])] if entry["all"] else []
@@ -78,10 +78,10 @@ def source_lines(entries: list[dict[str, Any]], say: Words = ENGLISH) -> list[st
 
 
 def set_up(data: Path, is_default_data: bool, say: Words = ENGLISH) -> list[str]:
-    """Make the data folder and a plan to edit; what is there already is left alone. Says what was made and how to run.
+    """Make the data folder and a plan to edit; existing files stay unchanged. Returns lines that say what was made and how to run.
 
-    The plan of an installed program is `shortlist.toml` of the current folder, where commands find it. In a clone, or with a data folder
-    of one's own, it is in the data folder and `--plan` names it.
+    An installed program with the default data folder puts the plan into the current folder, where commands find it. In a clone, or with
+    another data folder, the plan is put into the data folder and `--plan` must name it.
     """
     held = DataFolder(data)
     lines = []

@@ -1,7 +1,7 @@
 """Spills: typed rows between reading and deciding, sorted by bucket.
 
-A product's bucket follows from a stable hash of its id alone, and buckets are ranges of that hash, so that the rows put together in
-bucket order stand in one order, whatever the number of buckets or workers.
+A product's bucket depends only on a stable hash of its id, and each bucket is a range of that hash. Rows joined in bucket order
+therefore have the same order for any number of buckets or workers.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def with_bucket(table: pa.Table, buckets: int, *, by: tuple[str, ...] = ("produc
 def spilled(spills: Iterable[tuple[str, Path]], name: str, bucket: int = 0) -> pa.Table:
     """The rows of a table in one bucket, over all its spills in their order."""
     columns = DUMP_TABLES[name]
-    # Parquet knows no seconds: the cast brings instants back to them.
+    # Parquet has no timestamps in seconds: the cast restores them.
     parts = [read_spill(path, bucket).select([c.name for c in columns]).cast(schema(columns)) for table, path in spills if table == name]
     return pa.concat_tables(parts) if parts else empty(columns)
 

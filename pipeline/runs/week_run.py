@@ -1,4 +1,4 @@
-"""One week end to end: find the dump, read it, decide every bucket, write the list, and move the pointer last."""
+"""The driver of one week: find the dump, read it, decide each bucket, write the files, and move the pointer last."""
 
 from __future__ import annotations
 
@@ -41,17 +41,17 @@ from pipeline.store.parquet import read_parquet
 from pipeline.store.verification import damaged_outputs
 from pipeline.tables.calendar import day_number, sunday_of
 
-_BUCKET_BYTES = 16 << 20  # of dump per bucket: a bucket's tables and results take about ten times as much
-# A packed table is taken for ten times its size when memory is planned.
+_BUCKET_BYTES = 16 << 20  # of the dump per bucket; the tables of a bucket take about ten times as much memory
+# A compressed file is assumed to have ten times its size once it is unpacked.
 _SHRUNK = 10
-_SERIAL_BYTES = 24 << 20  # below this a pool of processes costs more than it saves
+_SERIAL_BYTES = 24 << 20  # for smaller dumps a pool of processes costs more time than it saves
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command was asked."""
+    """Options of a run, as the command received them."""
 
     data: Path
     dump: Path | None = None
@@ -63,12 +63,12 @@ class Options:
     strict: bool = False
     sample_if_empty: bool = False
     lang: str | None = None
-    watch: engine.Watch | None = None  # looks on while files are read and buckets decided
+    watch: engine.Watch | None = None  # shows progress while files are read and buckets decided
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run came to; `lines` are warnings about the data folder, which are no part of the list."""
+    """The result of a run; `lines` are warnings about the data folder, which are not part of the manifest."""
 
     manifest: dict[str, Any]
     folder: Path | None
@@ -77,20 +77,20 @@ class Result:
 
 
 def run_week(options: Options, say: Say = lambda line: None, log: Log = SILENT) -> Result:
-    """Run one week; raises a `Refusal` with its exit code when something outside the program is wrong.
+    """Run one week; raises a `Refusal` with its exit code for an error in the input, the plan or the machine.
 
-    `say` receives progress for a person at a terminal, `log` events for programs.
+    `say` receives progress lines for a terminal, `log` machine-readable events.
     """
     if options.dry_run:
         return run_locked(options, say, log)
     data = DataFolder(options.data)
-    find_dump(data, options.dump, options.week, options.sample_if_empty)  # no lock, and no new folder, where there is nothing to do
+    find_dump(data, options.dump, options.week, options.sample_if_empty)  # before the lock, which makes the folder
     with data.lock():
         return run_locked(options, say, log)
 
 
 def run_locked(options: Options, say: Say = lambda line: None, log: Log = SILENT) -> Result:
-    """The same for a caller that holds the data folder's lock (`lock.hold`), or wants a dry run."""
+    """Run one week for a caller that holds the data folder's lock (`lock.hold`), or for a dry run, which needs none."""
     plan = load_plan(options.plan)
     check_plan(plan)
     data = DataFolder(options.data)
@@ -115,7 +115,7 @@ def run_locked(options: Options, say: Say = lambda line: None, log: Log = SILENT
 
 @dataclass(frozen=True)
 class Reporter:
-    """Receivers of a run's progress: a person at a terminal, a log for programs."""
+    """Receivers of a run's progress: a terminal and a machine-readable log."""
 
     say: Say
     log: Log
@@ -123,9 +123,9 @@ class Reporter:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """All that is settled before a file is read.
+    """Everything that is known before a file is read.
 
-    `before` is the folder of the last list, `asked` what of the options can change the answer, `run_id` the name of the run.
+    `before` is the folder of the last list, `asked` the options that can change the result, `run_id` the hash of all inputs.
     """
 
     options: Options
@@ -140,14 +140,14 @@ class _Prepared:
 
     @property
     def text_bytes(self) -> int:
-        """About how large the dump is once unpacked."""
+        """Estimated size of the unpacked dump in bytes."""
         digests = self.inputs.digests.items()
         return sum(size * (_SHRUNK if name.lower().endswith(ENDINGS) else 1) for name, (size, _) in digests)
 
 
 def _prepare(options: Options, plan: Plan, data: DataFolder, inputs: Inputs, work: Path) -> _Prepared:
     previous = inputs.ground.previous
-    # The sample is the same for everybody: no one's own model.
+    # The sample gives the same result everywhere, so it uses no fitted model.
     models = NO_MODELS if inputs.is_sample else load_models(data)
     top = options.top if options.top is not None else plan.list.top
     asked = {"top": top, "strict": options.strict, "lang": chosen(options.lang, plan.report.language, os.environ, by_locale=False)}
@@ -196,7 +196,7 @@ def _run(prepared: _Prepared, reporter: Reporter) -> Result:
 
 @dataclass(frozen=True)
 class _Answers:
-    """What the workers found: every file read, what is known across buckets, every bucket decided."""
+    """The answers of the workers for every file and every bucket, and the facts across buckets."""
 
     reads: Sequence[ReadAnswer]
     shared: CrossBucketFacts
@@ -204,7 +204,7 @@ class _Answers:
 
 
 def _decide_all(prepared: _Prepared, workers: int, say: Say, clock: Clock) -> _Answers:
-    """Read every file and decide every bucket; raises `PlanError` where the plan refuses exchange rates that are missing or old."""
+    """Read every file and decide every bucket; raises `PlanError` where the plan refuses missing or old exchange rates."""
     inputs, plan, work = prepared.inputs, prepared.plan, prepared.work
     size = sum(bytes_ for bytes_, _ in inputs.digests.values())
     buckets = max(1, -(-prepared.text_bytes // _BUCKET_BYTES))
@@ -223,13 +223,13 @@ def _decide_all(prepared: _Prepared, workers: int, say: Say, clock: Clock) -> _A
         futures: list[Future[DecideAnswer]] = []
         with watch(engine.Work(buckets, False, lambda: (sum(future.done() for future in futures), 0))):
             decided = engine.run_all(pool, decide_task, tasks, futures)
-    rate_warnings([answer.rates for answer in decided], plan)  # refuses before anything is written, where the plan says so
+    rate_warnings([answer.rates for answer in decided], plan)  # a plan may refuse old rates; checked before anything is written
     clock.lap("decide")
     return _Answers(reads, shared, decided)
 
 
 def _write_tables(prepared: _Prepared, answers: _Answers, out: Path, clock: Clock) -> tuple[Sequence[dict[str, Any]], dict[str, Any]]:
-    """Write the run's Parquet files; gives each file's accounts and what `run.json` will hold, raises `DoubtError` where that is strict."""
+    """Write the run's Parquet files; returns the line accounting and the manifest. Raises `DoubtError` for a doubt in a strict run."""
     plan, inputs, decided, is_strict = prepared.plan, prepared.inputs, answers.decided, prepared.options.strict
     entries = ledger(answers.reads, decided, answers.shared.repeats, 0.0 if is_strict else plan.general.set_aside_share_max)
     metadata = file_metadata(inputs, plan)
@@ -264,7 +264,7 @@ def _lists(prepared: _Prepared, decided: Sequence[DecideAnswer], out: Path, meta
 
 
 def _read_tasks(inputs: Inputs, context: ReadContext, work: Path, buckets: int, workers: int) -> list[ReadTask]:
-    """A task for each file; a file that is most of the dump gets as many threads as there are workers, who would else wait for it."""
+    """One task per file; a file of half the dump or more gets one thread per worker, because the other workers would wait for it."""
     files = [*inputs.files, *([inputs.seller_file] if inputs.seller_file else [])]
     most = max(_SERIAL_BYTES, sum(size for size, _ in inputs.digests.values()) // 2)
     tasks = []
@@ -285,7 +285,7 @@ def _read(pool: Executor, inputs: Inputs, tasks: Sequence[ReadTask]) -> list[Rea
     if not any(answer.report.records for answer in answers if answer.report.table in ("candidates", "orders")):
         naming = [a.report for a in answers if a.report.table in ("candidates", "orders")]
         if any(report.set_aside or report.rows for report in naming):
-            return answers  # all of it was set aside or is no product: the accounts will tell
+            return answers  # all records were set aside or name no product: the line accounting reports it
         if naming:
             raise DumpError(f"{naming[0].file}: a header without rows, and no other file names products; send the export again")
         raise DumpError(f"{inputs.dump.name}: no file names products; add a candidates file or a research tool's export")

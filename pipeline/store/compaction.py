@@ -1,4 +1,4 @@
-"""Several runs of kept weeks merged into one without loss: every row keeps the weeks that reported it (`store.kept_weeks`)."""
+"""Compaction: merge several kept runs into one without loss; each row keeps the set of weeks that reported it (`store.kept_weeks`)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from pipeline.store.kept_prices import TOLD, RunFile, RunSink, group_count, open
 from pipeline.store.kept_weeks import MOST_WEEKS, RECORDS, KeptWeeks, Run, generation, merge_ids, read_ids, write_ids
 from pipeline.tables.price_rows import PriceRows, stable_order
 
-LOOSE_RUNS = 8  # runs of one week that may lie side by side; the reader merges them each time
+LOOSE_RUNS = 8  # single-week runs before they are merged; a reader has to merge them each time
 _STEP_GROUPS = 16  # row groups that are merged at a time: about a million rows
 
 
 def merge_loose(kept: KeptWeeks, work: Path) -> bool:
-    """Merge runs once `LOOSE_RUNS` of one week have gathered: all of them, and the newest merged run while its weeks have room.
+    """Merge the single-week runs once there are `LOOSE_RUNS` of them, with the newest merged run while it has room for their weeks.
 
-    `work` is an empty folder on the same disk. A kill at any moment leaves the old runs in force, or the merged one.
+    `work` is an empty folder on the same disk. After a kill at any moment either the old runs are current, or the merged one.
     """
     runs = kept.known().runs
     loose = [run for run in runs if len(run.weeks) == 1]
@@ -37,7 +37,7 @@ def merge_loose(kept: KeptWeeks, work: Path) -> bool:
 
 
 def merge_runs(kept: KeptWeeks, runs: tuple[Run, ...], work: Path) -> None:
-    """Replace several runs by one; rows that only replaced weeks reported are dropped."""
+    """Replace several runs by one; rows reported only by replaced weeks are dropped."""
     weeks = tuple(sorted((w for run in runs for bit, w in enumerate(run.weeks) if run.live >> bit & 1), key=generation))
     merging = _Merging(runs, weeks, work)
     markets = sorted({path.name for run in runs for path in run.folder.glob("prices-*.parquet")})
@@ -56,7 +56,7 @@ class _Merging:
     work: Path
 
     def _bits(self, run: Run, reported: np.ndarray | None, rows: int) -> np.ndarray:
-        """The weeks that reported each row of an old run, as bits of the new one; replaced weeks have none."""
+        """The weeks that reported each row of an old run, as bits of the new run; replaced weeks have no bit."""
         reported = np.ones(rows, np.int64) if reported is None else reported
         moved = np.zeros(rows, np.int64)
         for bit, week in enumerate(run.weeks):
@@ -65,7 +65,7 @@ class _Merging:
         return moved
 
     def prices(self, name: str) -> None:
-        """All prices of one marketplace, a range of keys at a time."""
+        """Merge the prices of one marketplace, one range of keys at a time."""
         paths = [(run, run.folder / name) for run in self.runs if (run.folder / name).is_file()]
         facts = {k.decode(): v.decode() for k, v in pq.read_schema(paths[-1][1]).metadata.items() if k in (b"marketplace", b"currency")}
         with contextlib.ExitStack() as opened:
@@ -91,7 +91,7 @@ class _Merging:
         return _same_prices_joined(rows, reported)
 
     def records(self, name: str) -> None:
-        """Orders, returns or deliveries: each row once, with all the weeks that reported it."""
+        """Merge orders, returns or deliveries: each row once, with all weeks that reported it."""
         tables = []
         for run in self.runs:
             path = run.folder / f"{name}.parquet"
@@ -104,7 +104,7 @@ class _Merging:
         if tables:
             joined = pa.concat_tables(tables)
             said = [column for column in joined.column_names if column != "told"]
-            # Runs have no week in common, so that adding bits joins them.
+            # Runs have no week in common, so the sum of their bits is the union.
             once = joined.group_by(said, use_threads=False).aggregate([("told", "sum")]).rename_columns([*said, "told"])
             first = ["hash"] if "hash" in said else []
             ordered = once.sort_by([(column, "ascending") for column in [*first, *(s for s in said if s != "hash")]])
@@ -112,7 +112,7 @@ class _Merging:
                 pq.write_table(ordered.select(joined.column_names), self.work / f"{name}.parquet", compression="zstd")
 
     def facts(self) -> None:
-        """Wide ids, ledgers, and the lines that were set aside."""
+        """Merge wide ids, the line accounting, and the set-aside lines."""
         ids: dict[int, str] = {}
         ledgers, aside = {}, []
         for run in self.runs:
@@ -129,7 +129,7 @@ class _Merging:
 
 
 def _same_prices_joined(rows: PriceRows, reported: np.ndarray) -> tuple[PriceRows, np.ndarray]:
-    """Rows in order of key and day; equal rows become one, with the weeks of all."""
+    """Join equal rows into one with the weeks of all; the input is ordered by key and day."""
     again = (rows.key[1:] == rows.key[:-1]) & (rows.day[1:] == rows.day[:-1])
     if not again.any():
         return rows, reported

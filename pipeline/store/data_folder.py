@@ -1,7 +1,7 @@
-"""The only door to the disk for what the program keeps: immutable folders, one pointer, one lock, and spills of a running week.
+"""The data folder: commits runs as immutable folders and moves the pointer of each week.
 
-A folder is written under a temporary name, synced, renamed and never changed; the pointer `shortlists/<week>` is a link that is
-replaced in one step. Killed at any moment, a run leaves the old list or the new one whole, and the next run sweeps the rest.
+A run is written under a temporary name, synced, renamed and never changed. The pointer `shortlists/<week>` is a symbolic link that is
+replaced in one step. A kill at any moment leaves the old list or the new one complete, and the next run removes the leftovers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pipeline.store.kept_weeks import KeptWeeks
 from pipeline.store.parquet import CURE
 from pipeline.store.verification import damaged_outputs
 
-# What the program reads of an earlier run's manifest without asking whether it is there.
+# Keys of an earlier run's manifest that the program reads without a check; `read_manifest` checks them once.
 _MANIFEST_KEYS = {"week": str, "run_id": str, "sample": bool, "verdicts": dict, "options": dict, "outputs": dict, "new": int, "gone": int}
 
 
@@ -36,31 +36,31 @@ class DataFolder:
 
     @property
     def dumps(self) -> Path:
-        """Where dumps are put, one folder a week."""
+        """The folder of the dumps, one folder per week."""
         return self.root / "dumps"
 
     @property
     def kept(self) -> KeptWeeks:
-        """Observations of earlier weeks."""
+        """The history store: observations of earlier weeks."""
         return KeptWeeks(self.root / "store" / "weeks")
 
     @property
     def earlier_history(self) -> Path | None:
-        """Where a version before the runs of weeks kept prices, if anything lies there."""
+        """The folder in which an earlier version kept prices; None where there is none."""
         folder = self.root / "store" / "history"
         return folder if folder.is_dir() else None
 
     def lock(self) -> AbstractContextManager[None]:
-        """Hold the folder for one run; the kernel frees it when the holder dies. Raises `Locked` at once."""
+        """Lock the folder for one run; the kernel frees the lock when its holder dies. Raises `Locked` without waiting."""
         return lock.hold(self.root)
 
     def sweep(self) -> tuple[Path, ...]:
-        """Remove what killed runs left behind; only the holder of the lock may call it. Gives what belongs to somebody else and stays.
+        """Remove the leftovers of killed runs; only the holder of the lock may call it. Returns leftovers of another user, which stay.
 
         Raises
         ------
         NotWritten
-            A folder of ours is a link, or a list is none, which a copy of the data folder that followed links has made of them.
+            `runs/`, `shortlists/` or `store/` is a link, or a pointer is a folder: a copy of the data folder has followed links.
         """
         for name in ("runs", "shortlists", "store"):
             if (self.root / name).is_symlink():
@@ -88,9 +88,9 @@ class DataFolder:
 
     @contextlib.contextmanager
     def work_folder(self) -> Iterator[Path]:
-        """A folder for spills that is gone afterwards, whatever happens."""
-        # Named before it is made, so that a signal at any moment finds it to remove; no two runs of one process share a name,
-        # since what a worker keeps in memory of a run is kept by this folder.
+        """A temporary folder for spills; removed at the end, also after an error."""
+        # The name is known before the folder exists, so that a signal at any moment still removes it. No two runs of one process share
+        # a name, because workers cache data of a run by this folder.
         folder = self.root / f"{TEMPORARY}work-{secrets.token_hex(8)}"
         try:
             with written(folder):
@@ -100,29 +100,29 @@ class DataFolder:
             shutil.rmtree(folder, ignore_errors=True)
 
     def current(self, week: str) -> Path | None:
-        """The folder of the week's list in force, or none."""
+        """The folder of the week's current run, or None."""
         pointer = self.root / "shortlists" / week
         if not pointer.is_symlink():
             return None
-        # Only our own runs count: a link that leads elsewhere is not followed.
+        # Only the name of the link is used: a link to another folder is not followed.
         target = self.root / "runs" / week / pointer.readlink().name
         return target if (target / "run.json").is_file() else None
 
     def run(self, week: str | None, run_id: str | None) -> Path | None:
-        """The folder of one run of a week, or none."""
+        """The folder of one run of a week, or None."""
         folder = self.root / "runs" / (week or "") / (run_id or "")
         return folder if week and run_id and (folder / "run.json").is_file() else None
 
     def weeks(self) -> list[str]:
-        """Weeks with a list in force, oldest first."""
+        """Weeks with a current run, oldest first."""
         folder = self.root / "shortlists"
         names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
         return [name for name in names if self.current(name) is not None]
 
     def commit_run(self, week: str, run_id: str, filled: Path) -> Path:
-        """Make a filled work folder the week's run, and point to it last.
+        """Move a filled work folder to the week's runs, then move the pointer to it.
 
-        `filled` lies inside the data folder (see `work_folder`), holds nothing but the run's files, and is moved.
+        `filled` is inside the data folder (see `work_folder`) and holds only the run's files.
         """
         runs, pointers = self.root / "runs" / week, self.root / "shortlists"
         final = runs / run_id
@@ -130,7 +130,7 @@ class DataFolder:
             make_folders(runs)
             make_folders(pointers)
             sync_tree(filled)
-            if final.exists() and not self._is_damaged(final):  # this very run stood here before and another was made current since
+            if final.exists() and not self._is_damaged(final):  # the same run exists, and another one was current since
                 shutil.rmtree(filled)
             else:
                 if final.exists():
@@ -142,14 +142,14 @@ class DataFolder:
         return final
 
     def _is_damaged(self, run: Path) -> bool:
-        """Whether an output of a run is missing or not what the run recorded."""
+        """Whether an output of a run is missing or differs from its recorded digest."""
         try:
             return bool(damaged_outputs(run, read_manifest(run)))
         except NotWritten:
             return True
 
     def commit_model(self, kind: str, name: str, files: Mapping[str, bytes]) -> Path:
-        """Keep a fitted model in a folder of its own that never changes, and point to it last; the same model is kept once."""
+        """Keep a fitted model in an immutable folder, then move the pointer to it; the same model is kept once."""
         folder = self.root / "store" / "models" / kind
         final, link = folder / name, folder / f"{TEMPORARY}current"
         if not final.is_dir():
@@ -162,22 +162,22 @@ class DataFolder:
         return final
 
     def model(self, kind: str) -> Path | None:
-        """The folder of the model of this kind in force, or none."""
+        """The folder of the current model of this kind, or None."""
         pointer = self.root / "store" / "models" / kind / "current"
         if not pointer.is_symlink():
             return None
-        # Only a folder beside the link counts: one that leads elsewhere is not followed.
+        # Only the name of the link is used: a link to another folder is not followed.
         target = pointer.parent / pointer.readlink().name
         return target if target.is_dir() else None
 
     def runs(self) -> list[tuple[str, Path]]:
-        """Every whole run with its week, in the order of weeks and, inside a week, of their making."""
+        """Every complete run with its week, ordered by week and, within a week, by the time it was made."""
         found = [path for path in (self.root / "runs").glob("*/*/run.json") if not path.parent.name.startswith(TEMPORARY)]
         found = sorted(found, key=lambda path: (path.parent.parent.name, path.stat().st_mtime_ns, path.parent.name))
         return [(path.parent.parent.name, path.parent) for path in found]
 
     def point(self, week: str, run_id: str) -> None:
-        """Make a run that stands there the week's list in force."""
+        """Move the week's pointer to an existing run."""
         pointers = self.root / "shortlists"
         with written(pointers / week):
             link = pointers / f"{TEMPORARY}{week}"
@@ -187,7 +187,7 @@ class DataFolder:
             sync_folder(pointers)
 
     def remove_run(self, week: str, run: Path) -> None:
-        """Take a run away, its pointer first, so that no moment shows half of it."""
+        """Remove a run, its pointer first, so that nobody sees an incomplete run."""
         pointer, gone = self.root / "shortlists" / week, run.with_name(f"{TEMPORARY}{run.name}")
         with written(run):
             if self.current(week) == run:
@@ -201,16 +201,16 @@ class DataFolder:
                 sync_folder(run.parent.parent)
 
     def manifest(self, week: str) -> dict[str, Any] | None:
-        """`run.json` of the week's list in force, or none."""
+        """`run.json` of the week's current run, or None."""
         folder = self.current(week)
         return read_manifest(folder) if folder is not None else None
 
 
 def read_manifest(run: Path) -> dict[str, Any]:
-    """`run.json` of a run's folder; raises `NotWritten` where it is damaged or closed to us."""
+    """`run.json` of a run's folder; raises `NotWritten` where it is damaged or cannot be read."""
     with kept(run / "run.json", CURE):
         held = json.loads((run / "run.json").read_text(encoding="utf-8"))
         wrong = [key for key, kind in _MANIFEST_KEYS.items() if not isinstance(held, dict) or not isinstance(held.get(key), kind)]
         if wrong:
-            raise ValueError(wrong[0])  # `kept` says it as damage
+            raise ValueError(wrong[0])  # `kept` reports it as damage
         return dict(held)

@@ -1,4 +1,4 @@
-"""Helpers of every write: errors of the disk with place and cure, bytes forced to the disk, names replaced in one step."""
+"""Steps of every write: I/O errors with path and cure, fsync of files and folders, replacement of a name in one step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEMPORARY = ".tmp-"
 
 @contextlib.contextmanager
 def written(what: Path) -> Iterator[None]:
-    """Turn the disk's refusals into `NotWritten` with the place and the cure."""
+    """Turn an `OSError` of a write into `NotWritten` with path and cure."""
     try:
         yield
     except OSError as error:
@@ -30,22 +30,22 @@ def written(what: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def kept(what: Path, cure: str) -> Iterator[None]:
-    """Turn what a damaged, missing or closed file of ours gives into `NotWritten` with the place and the cure.
+    """Turn the error of a damaged, missing or unreadable file of the data folder into `NotWritten` with path and cure.
 
-    All else (too many open files, no memory, a disk that fails) says nothing of the file: to remove it would be no cure.
+    Other errors (too many open files, no memory, a failing disk) pass through: they do not mean that the file is damaged.
     """
     try:
         yield
     except PermissionError as error:
         raise NotWritten(f"{what}: {error.strerror}; make it readable, then run again") from error
-    except (OSError, ValueError, KeyError) as error:  # Arrow's own errors of input carry no number
+    except (OSError, ValueError, KeyError) as error:  # Arrow's own errors on damaged input have no errno
         if isinstance(error, OSError) and error.errno not in {None, errno.ENOENT, errno.EISDIR, errno.ENOTDIR}:
             raise
         raise NotWritten(f"{what}: damaged or incomplete; {cure}") from error
 
 
 def move_folder(filled: Path, final: Path) -> None:
-    """Give a folder that is synced its name for good; onto another disk it is copied first, under a temporary name there."""
+    """Rename a synced folder to its final name; to another disk it is first copied under a temporary name."""
     try:
         filled.rename(final)
     except OSError as error:
@@ -62,13 +62,13 @@ def move_folder(filled: Path, final: Path) -> None:
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[pa.NativeFile]:
-    """A file to write tables into, in pieces of a megabyte: Arrow hands over every page of every column by itself."""
+    """A file for tables, buffered by one megabyte, because Arrow writes each page of each column separately."""
     with pa.OSFile(str(path), "wb") as file, pa.BufferedOutputStream(file, 1 << 20) as stream:
         yield stream
 
 
 def sync_folder(folder: Path) -> None:
-    """Force a folder's names to the disk."""
+    """fsync a folder, so that the names in it survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -77,7 +77,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folders(folder: Path) -> None:
-    """Make a folder and those above it; every new name is forced to the disk, so that a power cut cannot take a parent away."""
+    """Make a folder and its parents; each new name is synced, so that a power cut cannot remove a parent."""
     new = []
     while not folder.is_dir():
         new.append(folder)
@@ -88,7 +88,7 @@ def make_folders(folder: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Force all files below a folder, and its names, to the disk."""
+    """fsync all files and folders below a folder."""
     for path, _, names in os.walk(folder):
         for name in names:
             handle = os.open(Path(path) / name, os.O_RDONLY)
@@ -100,7 +100,7 @@ def sync_tree(folder: Path) -> None:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put a small file in the place of another one in one step: the old content stands, or the new."""
+    """Replace a small file in one step: a reader sees the old content or the new one."""
     temporary = path.parent / f"{TEMPORARY}{path.name}"
     with written(path):
         with temporary.open("wb") as handle:
@@ -112,7 +112,7 @@ def replace_file(path: Path, content: bytes) -> None:
 
 
 def place_folder(filled: Path, final: Path) -> None:
-    """Give a filled folder its name for good; what bore that name without anybody pointing to it gives way."""
+    """Sync a filled folder and rename it to its final name; a folder of that name, to which nothing points, is removed."""
     with written(final):
         make_folders(final.parent)
         sync_tree(filled)
@@ -123,7 +123,7 @@ def place_folder(filled: Path, final: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file, a link or a whole folder."""
+    """Remove a file, a link or a folder with its contents."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

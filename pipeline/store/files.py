@@ -1,4 +1,4 @@
-"""Files and folders that are written whole: bytes forced to the disk, a folder filled under a temporary name and renamed."""
+"""Folders that are written completely or not at all, small files, digests, and scratch folders."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write_files(target: Path, files: Iterable[tuple[str, Iterable[bytes]]]) -> N
     UsageError
         `target` exists and is not an empty folder.
     NotWritten
-        The disk refused; nothing is left behind.
+        An I/O error; nothing is left behind.
     """
     with written(target):
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
@@ -46,19 +46,19 @@ def write_files(target: Path, files: Iterable[tuple[str, Iterable[bytes]]]) -> N
 
 
 def write_new_file(path: Path, content: bytes) -> None:
-    """A small file inside a folder that is not yet committed."""
+    """Write a small file into a folder that is not yet committed."""
     with written(path):
         path.write_bytes(content)
 
 
 def file_bytes(path: Path, limit: int) -> bytes:
-    """A small file of ours as bytes, never more than one byte above `limit`."""
+    """The bytes of a small file, at most `limit` + 1 of them."""
     with path.open("rb") as handle:
         return handle.read(limit + 1)
 
 
 def content_or_none(path: Path) -> bytes | None:
-    """The bytes of a small file of ours, or none where it is not there."""
+    """The bytes of a small file, or None where it does not exist."""
     return path.read_bytes() if path.is_file() else None
 
 
@@ -73,14 +73,14 @@ def file_digest(path: Path) -> tuple[int, str]:
 
 
 def make_folder(path: Path) -> None:
-    """An empty folder inside a work folder."""
+    """Make an empty folder inside a work folder."""
     with written(path):
         path.mkdir()
 
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """A work folder outside the data folder, for runs that must leave no trace."""
+    """A temporary work folder outside the data folder, for dry runs."""
     with written(Path(tempfile.gettempdir())):
         folder = Path(tempfile.mkdtemp(prefix="shortlist-"))
     try:

@@ -1,4 +1,4 @@
-"""Kept runs of prices on disk: Parquet, a row group per range of keys."""
+"""Price files of kept runs: Parquet with one row group per range of keys."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def _rows(table: pa.Table) -> PriceRows:
 
 
 def group_count(rows: int) -> int:
-    """How many ranges of keys a run of that many rows is cut into: a power of two, so that a coarser cut falls on the same places."""
+    """How many ranges of keys a run of that many rows has: a power of two, so that coarser ranges have the same bounds."""
     return min(_MOST_GROUPS, 1 << max(0, (rows - 1).bit_length() - (_GROUP_ROWS - 1).bit_length()))
 
 
 class RunSink:
-    """Prices of one marketplace in Parquet, sorted by key and day: row group g holds the g-th range of keys."""
+    """Writes prices of one marketplace to Parquet, sorted by key and day; row group g holds the g-th range of keys."""
 
     def __init__(self, path: Path, groups: int, facts: dict[str, str], *extra: pa.Field) -> None:
         self._path, self._groups, self._next = path, groups, 0
@@ -52,7 +52,7 @@ class RunSink:
             )  # fmt: skip
 
     def write(self, rows: PriceRows, *extra: np.ndarray) -> None:
-        """Add rows whose keys are above all that were added; a group reaches the file once the next one begins."""
+        """Add rows whose keys are above all earlier ones; a group is written when the next one begins."""
         start = 0
         group = keys.bucket_of(rows.key, self._groups)
         for place in np.unique(group).tolist():
@@ -83,7 +83,7 @@ class RunSink:
 
 
 class RunFile:
-    """A kept run of one marketplace, opened for reading."""
+    """The price file of a kept run and a marketplace, opened for reading."""
 
     def __init__(self, path: Path) -> None:
         self._file = pq.ParquetFile(path)
@@ -92,7 +92,7 @@ class RunFile:
         self.rows = self._file.metadata.num_rows
 
     def read(self, bucket: int, buckets: int) -> tuple[PriceRows, np.ndarray | None]:
-        """The rows of the `bucket`-th of `buckets` ranges of keys, and their `told` where the run has it."""
+        """The rows of the `bucket`-th of `buckets` ranges of keys, and their week bits (`told`) where the run holds several weeks."""
         wanted = range(bucket * self.groups // buckets, -(-(bucket + 1) * self.groups // buckets))
         table = self._file.read_row_groups(list(wanted), use_threads=False)
         rows = _rows(table)
@@ -101,13 +101,13 @@ class RunFile:
         return rows.take(part), None if reported is None else reported[part]
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._file.close()
 
 
 @contextlib.contextmanager
 def open_run(path: Path) -> Iterator[RunFile]:
-    """A kept run for reading."""
+    """Open the price file of a kept run for reading."""
     run = RunFile(path)
     try:
         yield run

@@ -1,10 +1,10 @@
-"""The history store, observations of earlier weeks: one immutable run per dump, several weeks merged into one from time to time.
+"""The history store: observations of earlier weeks. There is one immutable run per dump; compaction merges several weeks into one run.
 
-A run is a folder: `prices-US.parquet` ... (sorted by key and day, a row group per range of keys), `ids.parquet` (the text of ids that do
-not pack), `orders.parquet`, `returns.parquet`, `deliveries.parquet`, `set_aside.parquet` and `ledger.json`. `manifest.json` says which
-runs count; it is replaced in one step, last. A run of several weeks has a column `told`: bit i is set where its i-th week told the row. So
-nothing is lost by merging: a reader as of an old week looks at the bits of the weeks it may know, and a week that was sent again is
-struck out of its old run by the manifest alone.
+A run is a folder: `prices-US.parquet` ... (sorted by key and day, one row group per range of keys), `ids.parquet` (the text of ids that
+do not fit into a key), `orders.parquet`, `returns.parquet`, `deliveries.parquet`, `set_aside.parquet` and `ledger.json`. `manifest.json`
+names the runs that count; it is replaced in one step, last. A run of several weeks has a column `told`: bit i is set where its i-th week
+reported the row. Compaction therefore loses nothing: a reader as of an old week uses only the bits of the weeks before it, and the
+manifest marks a week that was sent again as replaced in its old run.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from pipeline.store.kept_prices import open_run
 from pipeline.tables.price_rows import PriceRows
 
 RECORDS = ("orders", "returns", "deliveries")
-MOST_WEEKS = 62  # bits of `told`, an int64 that never turns negative
+MOST_WEEKS = 62  # bits of `told`, an int64 that must not become negative
 _FORMAT = 1
 _CURE = "restore store/weeks from a backup, or remove it and run the weeks anew"
 
 
 def generation(week: str) -> int:
-    """A number that grows with the week: `2026-W47` -> 202647."""
+    """The week as a number in the order of weeks: `2026-W47` -> 202647."""
     return int(week[:4] + week[6:])
 
 
 @dataclass(frozen=True)
 class Run:
-    """A stored run as seen from one week: its folder, its weeks in rising order (bit i of `told` is the i-th), and the bits that count."""
+    """A kept run as seen from one week: its folder, its weeks in ascending order (bit i of `told` is the i-th), and the bits that count."""
 
     folder: Path
     weeks: tuple[str, ...]
     live: int
 
     def generations(self, reported: np.ndarray | None, rows: int) -> tuple[np.ndarray, np.ndarray]:
-        """The newest counting week that reported each row, as (rows that any reported, their generation), both int64."""
+        """The newest week that counts and reported each row, as (indexes of the rows with such a week, their generation), both int64."""
         if reported is None or len(self.weeks) == 1:
             return np.arange(rows if self.live else 0), np.full(rows if self.live else 0, generation(self.weeks[0]))
         counted = reported & self.live
@@ -56,17 +56,17 @@ class Run:
 
 @dataclass(frozen=True)
 class Known:
-    """What is known as of some week: the runs with the bits that count, and each week's content hash."""
+    """The kept observations as of one week: the runs with the bits that count, and each week's content hash."""
 
     runs: tuple[Run, ...] = ()
     weeks: tuple[tuple[str, str], ...] = ()
 
     def markets(self) -> list[str]:
-        """Marketplaces with prices."""
+        """Marketplaces that have prices."""
         return sorted({path.stem.removeprefix("prices-") for run in self.runs for path in run.folder.glob("prices-*.parquet")})
 
     def prices(self, market: str, bucket: int, buckets: int) -> tuple[PriceRows, np.ndarray]:
-        """All price observations of a bucket, repeated where several weeks reported them, and the generation of each row."""
+        """All price observations of a bucket, repeated where several runs hold them, and the generation of each row."""
         parts, ages = [PriceRows.none()], [np.zeros(0, np.int64)]
         for run in self.runs:
             path = run.folder / f"prices-{market}.parquet"
@@ -79,7 +79,7 @@ class Known:
         return PriceRows.of(parts), np.concatenate(ages)
 
     def records(self, name: str, schema: pa.Schema, hashes: tuple[int, int] | None = None) -> pa.Table:
-        """Kept orders, returns or deliveries in the columns of `schema`, with their `generation`; where given, of a range of the hash."""
+        """Kept orders, returns or deliveries in the columns of `schema`, with their `generation`; `hashes` is a range of the hash."""
         found = [schema.append(pa.field("generation", pa.int64())).empty_table()]
         within = [("hash", ">=", hashes[0]), ("hash", "<", hashes[1])] if hashes else None
         for run in self.runs:
@@ -94,7 +94,7 @@ class Known:
         return pa.concat_tables(found)
 
     def wide_ids(self) -> dict[int, str]:
-        """The text of kept ids that do not pack."""
+        """The text of kept ids that do not fit into a key."""
         found: dict[int, str] = {}
         for run in self.runs:
             if (run.folder / "ids.parquet").is_file():
@@ -103,21 +103,21 @@ class Known:
 
 
 def read_ids(path: Path) -> dict[int, str]:
-    """Key -> id of a run's wide ids."""
+    """Key -> id of the wide ids in a file."""
     with kept(path, _CURE):
         table = pq.read_table(path, partitioning=None)
     return dict(zip(table["key"].to_pylist(), table["product_id"].to_pylist(), strict=True))
 
 
 def merge_ids(known: dict[int, str], more: Mapping[int, str]) -> None:
-    """Add wide ids; two texts under one key would be a collision of 63 bits and are not let pass."""
+    """Add wide ids; two texts with one key are a collision of 63-bit hashes and raise `AssertionError`."""
     for key, name in more.items():
         if known.setdefault(key, name) != name:
             raise AssertionError(f"two product ids share the key {key:x}")
 
 
 def write_ids(path: Path, ids: Mapping[int, str]) -> None:
-    """Keep wide ids; nothing is written where there are none."""
+    """Write wide ids; no file is written where there are none."""
     if ids:
         ordered = sorted(ids.items())
         table = pa.table({"key": pa.array([k for k, _ in ordered], pa.uint64()), "product_id": pa.array([n for _, n in ordered])})
@@ -127,7 +127,7 @@ def write_ids(path: Path, ids: Mapping[int, str]) -> None:
 
 @dataclass(frozen=True)
 class KeptWeeks:
-    """The folder of all runs; only the holder of the data folder's lock may change it."""
+    """The folder of all kept runs; only the holder of the data folder's lock may change it."""
 
     root: Path
 
@@ -151,7 +151,7 @@ class KeptWeeks:
         return held
 
     def known(self, before: str | None = None) -> Known:
-        """Observations of the weeks before one, or of all weeks."""
+        """Observations of the weeks before `before`, or of all weeks."""
         held = self._read()
         runs = []
         for entry in held["runs"]:
@@ -166,10 +166,9 @@ class KeptWeeks:
         return Known(tuple(runs), tuple(digests))
 
     def keep(self, week: str, as_of: str, filled: Path) -> bool:
-        """Take a filled work folder as the week's run; the same content again changes nothing, other content replaces that week alone.
+        """Move a filled work folder into the store as the week's run; equal content changes nothing, other content replaces that week only.
 
-        `filled` lies on the same disk and is moved. Returns whether anything changed. Killed at any moment, the store is as before or
-        as after.
+        `filled` is on the same disk. Returns whether anything changed. After a kill at any moment the store is in its old or its new state.
         """
         digest, held = content_digest(filled), self._read()
         facts = {"as_of": as_of, "sha256": digest}
@@ -183,7 +182,7 @@ class KeptWeeks:
         return True
 
     def replace_runs(self, old: tuple[Run, ...], weeks: tuple[str, ...], filled: Path) -> None:
-        """Put one run of several weeks in the place of the runs it was merged from."""
+        """Replace runs by the one run of several weeks that was merged from them."""
         held = self._read()
         gone = {run.folder.name for run in old}
         name = f"{weeks[0]}..{weeks[-1]}.{content_digest(filled)[:16]}"
@@ -198,7 +197,7 @@ class KeptWeeks:
         self.sweep()
 
     def sweep(self) -> None:
-        """Remove runs that nothing points to, and what a kill left behind."""
+        """Remove runs that the manifest does not name, and the leftovers of a kill."""
         if not self.root.is_dir():
             return
         counted = {entry["folder"] for entry in self._read()["runs"]}

@@ -1,6 +1,6 @@
-"""The lock of a data folder: one run at a time, freed by the kernel when its holder dies, and readable: it says who holds it.
+"""The lock of a data folder: one run at a time. The kernel frees it when its holder dies, and the lock file names the holder.
 
-Imports next to nothing, so that a second run finds the lock before it loads a library and leaves at once.
+This module imports no heavy library, so that a second run finds the lock and ends at once.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from pipeline.errors import Locked, NotWritten
 
 NAME = ".lock"
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
-_TOLD_BYTES = 200
+_HOLDER_BYTES = 200
 
 
 @contextlib.contextmanager
 def hold(root: Path) -> Iterator[None]:
-    """Hold a data folder for one run, making the folder where it is missing.
+    """Lock a data folder for one run; a missing folder is made.
 
     Raises
     ------
     Locked
-        Another process holds it; raised at once, with the holder's name.
+        Another process holds the lock; raised without waiting, with the name of the holder.
     NotWritten
-        The folder cannot be made or written, or its disk knows no locks.
+        The folder cannot be made or written, or its file system has no locks.
     """
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -40,12 +40,12 @@ def hold(root: Path) -> Iterator[None]:
         _take(handle, root)
         yield
     finally:
-        with contextlib.suppress(OSError):  # it is free all the same
+        with contextlib.suppress(OSError):  # the lock is free even so
             os.close(handle)
 
 
 def holder(root: Path) -> str | None:
-    """Who holds a data folder now (`process 71 on shop since ...`), None when nobody does; takes nothing away from anybody."""
+    """Who holds the lock now (`process 71 on shop since ...`), None where it is free; does not take the lock for longer than the test."""
     try:
         handle = os.open(root / NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
@@ -53,7 +53,7 @@ def holder(root: Path) -> str | None:
     try:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        return _told(handle)
+        return _holder_named_in(handle)
     finally:
         os.close(handle)
     return None
@@ -63,21 +63,21 @@ def _take(handle: int, root: Path) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise Locked(f"{root}: another run holds the lock ({_told(handle)}); wait until it ends") from None
+        raise Locked(f"{root}: another run holds the lock ({_holder_named_in(handle)}); wait until it ends") from None
     except OSError as error:
         if error.errno in _NO_LOCKS:
             raise NotWritten(f"{root}: {error.strerror}; put the data folder on a disk that knows file locks") from None
         raise _not_written(root, error) from error
-    # Only a help for whoever waits: on a full disk the lock holds without it.
+    # The holder's name is only a help: on a full disk the lock works without it.
     with contextlib.suppress(OSError):
         os.ftruncate(handle, 0)
         message = f"process {os.getpid()} on {os.uname().nodename} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n"
-        os.pwrite(handle, message.encode("utf-8", "replace")[:_TOLD_BYTES], 0)
+        os.pwrite(handle, message.encode("utf-8", "replace")[:_HOLDER_BYTES], 0)
 
 
-def _told(handle: int) -> str:
+def _holder_named_in(handle: int) -> str:
     try:
-        return os.pread(handle, _TOLD_BYTES, 0).decode("utf-8", "replace").strip() or "it has not said who it is"
+        return os.pread(handle, _HOLDER_BYTES, 0).decode("utf-8", "replace").strip() or "it has not said who it is"
     except OSError:
         return "it cannot be read who it is"
 

@@ -1,6 +1,6 @@
-"""Fitted models on disk: JSON with a card beside it, read back field by field; an old, foreign or damaged one is refused.
+"""Fitted models on disk: a JSON file and its card. A damaged model, or one that this version did not write, is refused.
 
-No model file can name code: each kind's fields are the whole allow-list, and what is not among them is refused.
+A model file cannot name code: only the fields of its kind are accepted, and any other field is refused.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Trained:
-    """One fitted model, ready to keep: its file, its card, and its summary lines in a language."""
+    """A fitted model before it is kept: the content of its file, its card, and its summary lines."""
 
     kind: str
     content: bytes
@@ -48,20 +48,20 @@ class Trained:
 
 
 def packed(kind: str, model: BaseModel) -> bytes:
-    """The model as the bytes of its file: the same numbers give the same bytes."""
+    """The bytes of the model file; equal numbers give equal bytes."""
     reported = {"format": FORMAT, "version": VERSION, "kind": kind, "model": model.model_dump(mode="json")}
     return json.dumps(reported, sort_keys=True, indent=1, allow_nan=False).encode() + b"\n"
 
 
 def keep_model(data: DataFolder, trained: Trained) -> Path:
-    """Write the model and its card, and make it the one in force."""
+    """Write the model and its card, and make it the current model of its kind."""
     card = {"kind": trained.kind, "file": _file(trained.kind), "sha256": trained.digest, **trained.card}
     content = json.dumps(card, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False).encode() + b"\n"
     return data.commit_model(trained.kind, trained.digest[:16], {_file(trained.kind): trained.content, CARD: content})
 
 
 def load_models(data: DataFolder) -> FittedModels:
-    """The models in force in this data folder; raises `ModelError` for one that this version did not write."""
+    """The current models of this data folder; raises `ModelError` for one that this version did not write."""
     kinds = (("returns", ReturnModel), ("prices", PriceModel), ("categories", CategoryModel))
     found = {kind: _loaded(data, kind, model) for kind, model in kinds}
     returns, prices, categories = found["returns"], found["prices"], found["categories"]

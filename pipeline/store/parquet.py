@@ -1,4 +1,4 @@
-"""Tables on disk: Parquet whose bytes do not depend on who made it, and spills of tables by bucket."""
+"""Parquet files whose bytes do not depend on the number of workers or buckets, and spills of tables by bucket."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 from pipeline.store.disk import kept, new_file, written
 
 CURE = "restore its folder from a backup, or remove that and run the week again"
-ROW_GROUP = 65_536  # rows; fixed, so that the bytes do not depend on how many buckets or workers made them
+ROW_GROUP = 65_536  # rows; fixed, so that the bytes do not depend on the number of buckets or workers
 
 
 class ParquetSink:
-    """A Parquet file written in row groups of a fixed size, whatever the sizes of the tables that come in."""
+    """Writes a Parquet file in row groups of a fixed size, whatever the sizes of the incoming tables."""
 
     def __init__(self, path: Path, schema: pa.Schema, metadata: dict[str, str] | None = None) -> None:
         self._path = path
@@ -34,7 +34,7 @@ class ParquetSink:
             )
 
     def write(self, table: pa.Table) -> None:
-        """Add rows; they reach the file once a row group is full."""
+        """Add rows; they are written once a row group is full."""
         self._pending.append(table.cast(self._schema))
         self._rows += table.num_rows
         if self._rows >= ROW_GROUP:
@@ -61,12 +61,12 @@ class ParquetSink:
 
 
 def write_spill(path: Path, table: pa.Table, buckets: int) -> None:
-    """Keep rows until their bucket is decided: bucket b (column `bucket`, int64) is row group b, its rows in the order they came.
+    """Write a spill: row group b holds the rows of bucket b (column `bucket`, int64) in their order.
 
-    Coded text comes back as text. There are no statistics: a spill is read by row group.
+    Dictionary-encoded text is read back as text. Statistics are omitted, because a spill is read by row group.
     """
     groups: list[list[pa.Table]] = [[] for _ in range(buckets)]
-    # Chunk by chunk, while its columns are still in the processor's cache.
+    # One chunk at a time, while its columns are in the processor's cache.
     for batch in map(pa.Table.from_batches, ([batch] for batch in table.to_batches())):
         if buckets == 1:
             groups[0].append(batch)
@@ -78,7 +78,7 @@ def write_spill(path: Path, table: pa.Table, buckets: int) -> None:
             if end > begin:
                 groups[bucket].append(ordered.slice(begin, end - begin))
     coded = [entry.name for entry in table.schema if pa.types.is_dictionary(entry.type)]
-    # Rows fresh from a file are read once and thrown away: to pack them costs more than to write them.
+    # Rows just read from a dump are read back once and removed: to compress them takes longer than to write them.
     fresh: dict[str, Any] = {"use_dictionary": coded, "compression": "none", "write_statistics": False, "store_schema": False}
     with (
         written(path),
@@ -91,32 +91,32 @@ def write_spill(path: Path, table: pa.Table, buckets: int) -> None:
 
 
 def read_spill(path: Path, bucket: int) -> pa.Table:
-    """The rows of one bucket, in the order in which they came."""
+    """The rows of one bucket, in the order in which they were written."""
     with pq.ParquetFile(path) as file:
         return file.read_row_group(bucket) if bucket < file.num_row_groups else file.schema_arrow.empty_table()
 
 
 def read_parquet(path: Path, columns: list[str] | None = None, filters: list[tuple[str, str, object]] | None = None) -> pa.Table:
-    """A Parquet file of ours as a table; raises `NotWritten` where it is damaged or gone."""
+    """A Parquet file of the data folder as a table; raises `NotWritten` where it is damaged or missing."""
     with kept(path, CURE):
         return pq.read_table(path, columns=columns, filters=filters, partitioning=None)
 
 
 def read_parts(path: Path, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    """A Parquet file of ours, one row group after the other."""
+    """The row groups of a Parquet file, one table each."""
     with pq.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
             yield file.read_row_group(group, columns)
 
 
 def parquet_metadata(path: Path) -> dict[str, str]:
-    """The facts of the run that stand in a Parquet file's own metadata."""
+    """The run's metadata in a Parquet file (`runs.manifest.file_metadata`)."""
     held = pq.read_schema(path).metadata or {}
     return {key.decode(): value.decode() for key, value in held.items() if not key.startswith(b"ARROW")}
 
 
 def null_counts(path: Path, columns: Sequence[str]) -> dict[str, int]:
-    """How many rows of a Parquet file of ours lack each column, by its statistics alone: no row is read."""
+    """Number of nulls of each column, from the statistics of a Parquet file; no row is read."""
     held = pq.read_metadata(path)
     places = {held.schema.column(place).path: place for place in range(held.num_columns)}
     groups = [held.row_group(group) for group in range(held.num_row_groups)]

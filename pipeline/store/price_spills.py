@@ -1,8 +1,8 @@
-"""Spills of prices: the rows of a running week as plain columns of numbers, sorted by bucket, until their bucket is decided.
+"""Spills of prices: the price rows of a running week as binary columns, sorted by bucket.
 
-A file is a row of writes, each of them three columns (keys, days, cents; numbers as they stand in memory) in the order of the buckets;
-behind the last write stand how many rows of each bucket each write has (int64, shape (writes, buckets)), the facts (JSON), and three
-numbers that tell the sizes of these. So a bucket is read with three small reads a write, whatever the size of the file.
+A file is a sequence of writes. Each write is three columns (keys, days, cents; in native binary form), ordered by bucket. After the last
+write follow the number of rows of each bucket in each write (int64, shape (writes, buckets)), the facts (JSON), and three numbers with
+the sizes of these parts. A bucket is therefore read with three small reads per write, whatever the size of the file.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _END = struct.Struct("<QQQ")  # writes, buckets, bytes of facts
 
 
 def by_bucket(rows: PriceRows, buckets: int) -> tuple[PriceRows, np.ndarray]:
-    """The rows of the first bucket, then those of the next ..., each bucket's in the order in which they stand; and how many each has."""
+    """The rows ordered by bucket, in their old order within a bucket, and the number of rows of each bucket."""
     if buckets == 1:
         return rows, np.array([len(rows)])
     bucket = keys.bucket_of(rows.key, buckets)
@@ -37,7 +37,7 @@ def by_bucket(rows: PriceRows, buckets: int) -> tuple[PriceRows, np.ndarray]:
 
 
 class PriceSpill:
-    """Prices of one file and marketplace; each `write` adds rows of any bucket."""
+    """Writes the prices of one file and marketplace; each `write` adds rows of any bucket."""
 
     def __init__(self, path: Path, buckets: int, facts: dict[str, str]) -> None:
         self._path, self._buckets, self._facts = path, buckets, facts
@@ -46,11 +46,11 @@ class PriceSpill:
             self._file = path.open("wb", buffering=0)
 
     def write(self, rows: PriceRows) -> None:
-        """Add rows, those of a bucket in the order in which they stand here."""
+        """Add rows; rows of one bucket keep their order."""
         self.write_sorted(*by_bucket(rows, self._buckets))
 
     def write_sorted(self, rows: PriceRows, counts: np.ndarray) -> None:
-        """Add what `by_bucket` gave."""
+        """Add rows that `by_bucket` has ordered."""
         self._counts.append(counts.astype(np.int64))
         for values, column in zip((rows.key, rows.day, rows.cents), _COLUMNS, strict=True):
             self._append(np.ascontiguousarray(values, column).view(np.uint8).data)
@@ -76,10 +76,10 @@ class PriceSpill:
 
 
 class SpillFile:
-    """A spill opened for reading; `facts` is what it says of all its rows: file, marketplace, currency."""
+    """A spill opened for reading; `facts` hold for all its rows: file, marketplace, currency."""
 
     def __init__(self, path: Path) -> None:
-        # Read and not mapped: pages of a mapped file count as memory of the process.
+        # Read, not memory-mapped: mapped pages count as memory of the process.
         self._file = path.open("rb", buffering=0)
         size = os.fstat(self._file.fileno()).st_size
         writes, buckets, fact_bytes = _END.unpack(os.pread(self._file.fileno(), _END.size, size - _END.size))
@@ -92,11 +92,11 @@ class SpillFile:
         self._before = np.cumsum(self._counts, axis=1) - self._counts  # rows of a write before each bucket
 
     def read(self, bucket: int) -> PriceRows:
-        """The rows of one bucket, in the order in which they came."""
+        """The rows of one bucket, in the order in which they were written."""
         return read_in_turn([self], bucket)
 
     def _read_into(self, rows: PriceRows, start: int, write: int, bucket: int) -> int:
-        """Fill `rows` from `start` with those of one write; where they end."""
+        """Fill `rows` from `start` with the rows of one write; returns the end."""
         stop = start + int(self._counts[write, bucket])
         offset = int(self._begins[write]) * _ROW_BYTES
         for values, column in zip((rows.key, rows.day, rows.cents), _COLUMNS, strict=True):
@@ -114,7 +114,7 @@ class SpillFile:
 
 
 def read_in_turn(files: Sequence[SpillFile], bucket: int) -> PriceRows:
-    """The rows of one bucket over several spills: those of the first write of each, then those of the second of each ..."""
+    """The rows of one bucket over several spills: the first write of each spill, then the second of each, and so on."""
     writes = [len(file._counts) for file in files]
     total = sum(int(file._counts[:, bucket].sum()) for file in files)
     rows = PriceRows(*(np.empty(total, column) for column in _COLUMNS))

@@ -1,10 +1,8 @@
 """Verification of a run's folder: each output must have the size and the SHA-256 that the run recorded.
 
-The size is compared first, so most damage is found without reading. No record of earlier checks is kept: a run that is up to date writes
-nothing,
-and hashing takes half a second for a gigabyte. The two files for people may be written again in another language; `rewritten.json` in
-the run's folder
-holds the digests of these (decision 0025).
+The size is compared first, so most damage is found without reading. Earlier checks are not recorded: a run that is up to date writes
+nothing, and hashing a gigabyte takes half a second. The report and the workbook may be written again in another language;
+`rewritten.json` in the run's folder holds their digests (decision 0025).
 """
 
 from __future__ import annotations
@@ -46,7 +44,7 @@ def damaged_outputs(run: Path, manifest: Mapping[str, Any]) -> list[str]:
 
 
 def record_rewritten(run: Path, digests: Mapping[str, str]) -> None:
-    """Accept these digests of the files for people beside the recorded ones; written before the files themselves are replaced."""
+    """Accept these digests of the report and the workbook besides the recorded ones; called before the files are replaced."""
     held = _read_object(run / REWRITTEN)
     for name, digest in digests.items():
         before = held.get(name)
