@@ -13,7 +13,7 @@ import pyarrow as pa
 from pipeline.errors import DumpError
 from pipeline.ingest.accounts import FileReport
 from pipeline.ingest.containers.blocks import Block
-from pipeline.ingest.lines.contract import MESSAGES, Grammar, Lines, scan_lines, sort_lines
+from pipeline.ingest.lines.contract import MESSAGES, Grammar, Joined, Lines, scan_lines, sort_lines
 from pipeline.ingest.lines.joins import JoinSearch
 from pipeline.ingest.lines.record_cells import parse_cells, split_record
 from pipeline.ingest.rows.assembly import TableForm
@@ -107,22 +107,25 @@ def split_block(rules: BlockRules, block: Block, is_last: bool) -> tuple[Lines, 
     What a line means does not depend on where blocks are cut.
     """
     scanned = scan_lines(block, rules.grammar)
-    search = JoinSearch(scanned, rules.grammar, is_last)
-    while search.proposed:
-        search.judge(_fit_columns(rules, [join.record for join in search.proposed]))
-    if search.open_line is not None:
-        front, rest = block.cut(search.open_line)
-        lines, _, cells = split_block(rules, front, True)
-        return lines, rest, cells
+    joined: list[Joined] = []
+    if scanned.is_faulty.any():
+        search = JoinSearch(scanned, rules.grammar, is_last)
+        while search.proposed:
+            search.judge(_fit_columns(rules, [join.record for join in search.proposed]))
+        if search.open_line is not None:
+            front, rest = block.cut(search.open_line)
+            lines, _, cells = split_block(rules, front, True)
+            return lines, rest, cells
+        joined = search.joined
     # First without counting cells: the parser counts them too, and raises. Only then is every line measured.
-    lines = sort_lines(scanned, search.joined, rules.grammar, check_width=False)
+    lines = sort_lines(scanned, joined, rules.grammar, check_width=False)
     try:
         cells = _parse(rules, lines)
         if cells.num_rows == int(lines.kept.sum()):
             return lines, None, cells
     except pa.ArrowInvalid:
         pass
-    lines = sort_lines(scanned, search.joined, rules.grammar, check_width=True)
+    lines = sort_lines(scanned, joined, rules.grammar, check_width=True)
     return lines, None, _parse(rules, lines)
 
 

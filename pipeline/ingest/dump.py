@@ -9,10 +9,9 @@ from pipeline.ingest.accounts import Description, FileReport
 from pipeline.ingest.containers.blocks import read_lines
 from pipeline.ingest.containers.dump_files import DumpFile, list_dump
 from pipeline.ingest.containers.record_blocks import records_at
-from pipeline.ingest.header.header import Header
 from pipeline.ingest.header.opening import header_names, read_header
 from pipeline.ingest.lines.contract import Grammar
-from pipeline.ingest.reading import FileReading, SkippedReading
+from pipeline.ingest.reading import FileReading, SkippedReading, start_reading
 from pipeline.ingest.set_aside import mask
 from pipeline.ingest.sources.context import ReadContext
 from pipeline.ingest.sources.recognition import reasons
@@ -31,11 +30,7 @@ def read_file(file: DumpFile, sources: Sequence[Source], context: ReadContext, t
     DumpError
         The file is empty, unknown, of an undeclared encoding, or lacks a currency that nothing else says.
     """
-    return _reading(file, read_header(file, sources, context), context, threads)
-
-
-def _reading(file: DumpFile, header: Header, context: ReadContext, threads: int = 1) -> FileReading | SkippedReading:
-    return SkippedReading(file, header) if header.match.source.left_out else FileReading(file, header, context, threads)
+    return start_reading(file, read_header(file, sources, context), context, threads)
 
 
 def raw_records(file: DumpFile, source: Source, offsets: Sequence[int], context: ReadContext) -> list[str]:
@@ -57,7 +52,7 @@ def describe(file: DumpFile, sources: Sequence[Source], context: ReadContext) ->
     """How a file would be read, or why not; never raises a refusal, reads no more than the header."""
     try:
         header = read_header(file, sources, context)
-        _reading(file, header, context)
+        start_reading(file, header, context)
     except DumpError as error:
         return Description(file.name, header_names(file), problem=str(error.args[0]))
     match = header.match

@@ -163,6 +163,11 @@ class SkippedReading:
         return self.tables()
 
 
+def start_reading(file: DumpFile, header: Header, context: ReadContext, threads: int = 1) -> FileReading | SkippedReading:
+    """The reading of a file whose header is known; raises `DumpError` where its path, marketplace or currency is not known."""
+    return SkippedReading(file, header) if header.match.source.left_out else FileReading(file, header, context, threads)
+
+
 def open_records(file: DumpFile, header: Header, used: frozenset[int]) -> BlockReader | RecordReader:
     """A reader of a file's blocks from the first record on; `used` are the header positions whose cells are read."""
     if header.records:

@@ -33,7 +33,7 @@ BUCKETED = ("candidates", "orders", "returns")
 _SPILL_BYTES = 64 << 20  # of typed rows; bytes and not rows, since a title may be long
 _SPILL_PRICES = 2_000_000
 _PRICES = schema(PRICE_HISTORY)
-Told = MarketPrices | tuple[str, pa.Table]  # what a file holds, part by part
+FilePart = MarketPrices | tuple[str, pa.Table]  # a chunk of a file's rows
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class ReadAnswer:
 
 
 def read_context(plan: Plan) -> ReadContext:
-    """What every file is read against: currencies, marketplaces, and the plan's word on what a source cannot know of itself."""
+    """The configured currencies and marketplaces, and what the plan declares for each source."""
     configs = load_configs()
     aliases = {alias: code for code, market in configs.marketplaces.items() for alias in market.aliases}
     declared = {name: _declared(facts) for name, facts in plan.sources.items()}
@@ -91,23 +91,10 @@ def read_task(task: ReadTask) -> ReadAnswer:
 def _read_and_spill(task: ReadTask) -> ReadAnswer:
     reading = read_file(task.file, sources(), task.context, task.threads)
     prices = _PriceSpills(task)
-    spills = []
-    for _, spill in prefetch(
-        functools.partial(_spill, task),
-        enumerate(_batches(_counted(task, price_parts(reading), reading.report), prices)),
-        min(task.threads, 2) - 1,
-    ):
-        spills.append(spill())
+    batches = enumerate(_batches(task, price_parts(reading), reading.report, prices))
+    spills = [written() for _, written in prefetch(functools.partial(_spill, task), batches, min(task.threads, 2) - 1)]
     reading.report.check_ledger()
     return ReadAnswer(reading.report, (*spills, *prices.close()))
-
-
-def _counted(task: ReadTask, parts: Iterable[Told], report: FileReport) -> Iterator[Told]:
-    """The same parts; whoever looks on learns how far the file is read."""
-    for part in parts:
-        engine.report_progress(task.place, report.size, report.rows)
-        yield part
-    engine.report_progress(task.place, report.size, report.rows)
 
 
 class _PriceSpills:
@@ -118,55 +105,57 @@ class _PriceSpills:
         self._files: dict[str, PriceSpill] = {}
         self._pending: dict[str, list[PriceRows]] = {}
         self._spills: list[tuple[str, Path]] = []
-        self._wide: dict[int, str] = {}
+        self._wide_ids: dict[int, str] = {}
 
     def add_table(self, table: pa.Table) -> None:
         """Rows in the columns of `tables.schemas.PRICE_HISTORY`."""
-        reported = packed(table)
-        merge_ids(self._wide, reported.wide)
-        for market, rows in reported.rows.items():
-            self.add(MarketPrices(market, reported.currencies[market], rows))
+        prices = packed(table)
+        merge_ids(self._wide_ids, prices.wide)
+        for market, rows in prices.rows.items():
+            self.add(MarketPrices(market, prices.currencies[market], rows))
 
-    def add(self, reported: MarketPrices) -> None:
+    def add(self, prices: MarketPrices) -> None:
         """Rows of one marketplace."""
-        market = reported.market
+        market = prices.market
         if market not in self._files:
             path = self._task.work / f"prices-{market}-{self._task.place:05d}.prices"
-            facts = {"file": self._task.file.name, "marketplace": market, "currency": reported.currency}
+            facts = {"file": self._task.file.name, "marketplace": market, "currency": prices.currency}
             self._files[market] = PriceSpill(path, self._task.buckets, facts)
             self._spills.append(("prices", path))
         pending = self._pending.setdefault(market, [])
-        pending.append(reported.rows)
+        pending.append(prices.rows)
         if sum(map(len, pending)) >= _SPILL_PRICES:
             self._files[market].write(PriceRows.of(self._pending.pop(market)))
 
     def close(self) -> list[tuple[str, Path]]:
-        """Write what waits; hands back the spills."""
+        """Write the pending rows; the spills as (table, path)."""
         for market, spill in self._files.items():
             with spill:
                 if market in self._pending:
                     spill.write(PriceRows.of(self._pending.pop(market)))
-        if self._wide:
+        if self._wide_ids:
             path = self._task.work / f"ids-{self._task.place:05d}.parquet"
-            write_ids(path, self._wide)
+            write_ids(path, self._wide_ids)
             self._spills.append(("price_ids", path))
         return self._spills
 
 
-def _batches(parts: Iterable[Told], prices: _PriceSpills) -> Iterator[tuple[str, list[pa.Table]]]:
-    """Chunks of one table, put together until they are worth a spill; prices go their own way."""
+def _batches(task: ReadTask, parts: Iterable[FilePart], report: FileReport, prices: _PriceSpills) -> Iterator[tuple[str, list[pa.Table]]]:
+    """Chunks of one table, collected until they are worth a spill; prices go to `prices`. Reports how far the file is read."""
     pending: dict[str, list[pa.Table]] = {}
-    for reported in parts:
-        if isinstance(reported, MarketPrices):
-            prices.add(reported)
+    for part in parts:
+        engine.report_progress(task.place, report.size, report.rows)
+        if isinstance(part, MarketPrices):
+            prices.add(part)
             continue
-        name, table = reported
+        name, table = part
         if name == "price_history":
             prices.add_table(table.select(_PRICES.names).cast(_PRICES))
             continue
         pending.setdefault(name, []).append(table)
-        if sum(part.nbytes for part in pending[name]) >= _SPILL_BYTES:
+        if sum(chunk.nbytes for chunk in pending[name]) >= _SPILL_BYTES:
             yield name, pending.pop(name)
+    engine.report_progress(task.place, report.size, report.rows)
     yield from pending.items()
 
 

@@ -33,8 +33,7 @@ class JoinSearch:
         self.joined: list[Joined] = []
         self.proposed: list[Joined] = []
         self.open_line: int | None = None
-        if scanned.is_faulty.any():
-            self._propose()
+        self._propose()
 
     def judge(self, fits: Sequence[bool]) -> None:
         """Take the verdict on each record of `proposed`."""

@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.errors import DumpError
-from pipeline.ingest.cells.clean import Cells, clean, column_cells, drop_missing, matches, trim
+from pipeline.ingest.cells.clean import Cells, column_cells, matches, trim
 from pipeline.ingest.cells.money import parse_money
-from pipeline.ingest.cells.numbers import NumberForm, is_plain_text
-from pipeline.ingest.containers.dump_files import path_values
+from pipeline.ingest.cells.numbers import NumberForm
 from pipeline.ingest.rows.cell_faults import CellFaults
 from pipeline.ingest.rows.chunk import Chunk, Fault
 from pipeline.ingest.rows.currencies import Currencies, MoneyCells
 from pipeline.ingest.rows.embedded_history import WANTED as HISTORY_WANTED
 from pipeline.ingest.rows.embedded_history import on_day, path_day, read_steps, step_places
+from pipeline.ingest.rows.field_cells import CODED_KINDS, FieldCells, collect_fields, is_header_again
 from pipeline.ingest.rows.markets import MarketCodes
 from pipeline.ingest.rows.parsers import parse
 from pipeline.ingest.sources.context import ReadContext
 from pipeline.ingest.sources.recognition import Match
-from pipeline.ingest.sources.schema import TEXT_KINDS, ColumnRule, target
+from pipeline.ingest.sources.schema import ColumnRule, target
 from pipeline.tables import schemas
 
-# Few distinct values in any file: each is read once.
-_CODED = frozenset({"marketplace", "currency", "flag", "choice", "date", "timestamp", "range_low", "range_high"})
-_NUMBERS = frozenset({"money", "cost", "count", "quantity", "real", "fraction", "weight_g", "length_mm"})
-_DIGITS = frozenset("0123456789.")
 # Text that may repeat from row to row; the first rows of the file show whether it does.
 _MAY_REPEAT = frozenset({"text", "path"})
 _REPEATS = 4  # rows for each distinct value, at least
@@ -50,26 +45,17 @@ class Converter:
         self.file, self.constants = file, {**constants, **declared}
         self.targets = {name: str(target(self.source.table, name)) for name in self.source.columns}
         self.steps = step_places(match)
-        self.day = self._path_day()
+        self.day = path_day(self.source.history, file)
         # Fields of text that come out as distinct values and their places.
         self.coded = {name for name in match.columns if self.source.columns[name].kind == "choice"}
         self.faults = CellFaults(match, self.form, self.targets, self.coded)
         self.currencies = Currencies(self.faults, self.places, file, self.constants)
 
-    def _path_day(self) -> date | None:
-        rule = self.source.history
-        if not rule or not rule.path:
-            return None
-        day = path_day(path_values({"day": rule.path}, self.file)["day"], rule.format)
-        if day is None:
-            raise DumpError(f"{self.file}: its path names no day of the form {rule.format}; rename its folder")
-        return day
-
     def types(self) -> dict[int, pa.DataType]:
         """Which header positions are read, and how: as distinct values and their places, or as text."""
         types: dict[int, pa.DataType] = {}
         for name, places in self.match.columns.items():
-            is_coded = len(places) == 1 and (self.source.columns[name].kind in _CODED or name in self.coded)
+            is_coded = len(places) == 1 and (self.source.columns[name].kind in CODED_KINDS or name in self.coded)
             for place in places:
                 types.setdefault(place, schemas.CODED if is_coded else schemas.TEXT)
         return types | {place: schemas.TEXT for place, _ in self.steps}
@@ -88,29 +74,20 @@ class Converter:
         none = np.full(rows, -1, np.int32)
         chunk = Chunk({}, rows, none, none.copy(), np.zeros(rows, bool), np.zeros(rows, bool))
         raw = {place: column_cells(table[f"c{place}"]) for place in self.types()}
-        chunk.again = self._header_again(raw, rows)
+        chunk.again = is_header_again(self.match, raw, rows)
         self._codes(raw, chunk)
+        fields = collect_fields(self.match, raw)
         money: dict[str, MoneyCells] = {}
-        for name in self.match.columns:
-            self._column(name, raw, chunk, money)
+        for name, field in fields.items():
+            self._column(name, field, chunk, money)
         if self.currencies.has_market:
-            named = [name for name in _PLACES if name in self.match.columns]
-            self.currencies.settle({name: self._cells(name, raw)[0] for name in named}, chunk, money)
+            self.currencies.settle({name: fields[name].cells for name in _PLACES if name in fields}, chunk, money)
         self._signs(chunk)
         self._filled(chunk)
         self._histories(raw, chunk)
         return chunk
 
     # -- what a row is -------------------------------------------------------------------------------------------------
-
-    def _header_again(self, raw: dict[int, Cells], rows: int) -> np.ndarray:
-        again = np.ones(rows, bool)
-        for place, cells in raw.items():
-            same = pc.fill_null(pc.equal(trim(cells.values), self.match.header[place]), False).to_numpy(zero_copy_only=False)
-            again &= cells.spread_mask(same)
-            if not again.any():
-                break
-        return again if raw else np.zeros(rows, bool)
 
     def _codes(self, raw: dict[int, Cells], chunk: Chunk) -> None:
         for number, rule in enumerate(self.source.non_products):
@@ -123,42 +100,13 @@ class Converter:
                 hit &= cells.spread_mask(matches(trim(cells.values), pattern))
             chunk.codes[hit] = number
 
-    def _tokens(self, rule: ColumnRule) -> tuple[str, ...]:
-        form = self.source.file
-        return rule.missing + (form.missing_text if rule.kind in TEXT_KINDS or rule.kind == "key" else form.missing)
-
-    def _cells(self, name: str, raw: dict[int, Cells]) -> tuple[Cells, np.ndarray | None]:
-        """A field's column, trimmed, missing cells null; and for several headers which of them each row's cell is from."""
-        rule, places = self.source.columns[name], self.match.columns[name]
-        tokens = self._tokens(rule)
-        if len(places) == 1:
-            cells = raw[places[0]]
-            if rule.kind in _NUMBERS and not any(map(_DIGITS.issuperset, tokens)) and is_plain_text(cells.values):
-                return Cells(drop_missing(cells.values, ()), cells.index), None
-            return clean(cells.distinct() if rule.kind in _CODED else cells, tokens), None
-        parts = [clean(raw[place], tokens).rows() for place in places]
-        if rule.join:
-            filled = [pc.fill_null(part, "") for part in parts]
-            if rule.kind == "gtins":
-                return Cells(drop_missing(pc.utf8_trim_whitespace(pc.binary_join_element_wise(*filled, " ")), ())), None
-            # A key of several columns: each keeps its place, so that (a, nothing) is not (nothing, a).
-            return Cells(drop_missing(pc.binary_join_element_wise(*filled, "|"), ("|" * (len(parts) - 1),))), None
-        origin = np.full(len(parts[0]), 0, np.int32)
-        taken = np.zeros(len(parts[0]), bool)
-        for number, part in enumerate(parts):
-            filled_ = part.is_valid().to_numpy(zero_copy_only=False)
-            origin[filled_ & ~taken] = number
-            taken |= filled_
-        merged = Cells(pc.coalesce(*parts))
-        return (merged.distinct() if rule.kind in _CODED else merged), origin
-
     # -- columns -------------------------------------------------------------------------------------------------------
 
-    def _column(self, name: str, raw: dict[int, Cells], chunk: Chunk, money: dict[str, MoneyCells]) -> None:
+    def _column(self, name: str, field: FieldCells, chunk: Chunk, money: dict[str, MoneyCells]) -> None:
         rule = self.source.columns[name]
         if rule.kind in _PLACES:
             return
-        cells, origin = self._cells(name, raw)
+        cells = field.cells
         if rule.kind == "id" and not chunk.suspects.any() and self.source.non_records and name in self._empty_fields():
             chunk.suspects = cells.spread_mask(cells.values.is_null().to_numpy(zero_copy_only=False))
         if rule.kind in {"money", "cost"}:
@@ -175,7 +123,7 @@ class Converter:
             chunk.columns[self.targets[name]] = cells.coded(array) if name in self.coded else cells.spread(array)
         if not fits.all():
             hint = self.faults.hint(rule, cells.values.filter(pa.array(~fits)))
-            self.faults.note(name, cells.spread_mask(~fits), chunk, origin, hint)
+            self.faults.note(name, cells.spread_mask(~fits), chunk, field.origin, hint)
 
     def _empty_fields(self) -> set[str]:
         return {name for rule in self.source.non_records for name in rule.empty}

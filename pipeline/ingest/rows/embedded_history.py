@@ -8,9 +8,12 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
+from pipeline.errors import DumpError
 from pipeline.ingest.cells.times import KEEPA_MINUTES, to_date
+from pipeline.ingest.containers.dump_files import path_values
 from pipeline.ingest.containers.json_documents import JOINED, steps_of
 from pipeline.ingest.sources.recognition import Match, fold
+from pipeline.ingest.sources.schema import HistoryRule
 from pipeline.tables import schemas
 
 WANTED = "a history of times and whole prices, in the order of time"
@@ -107,6 +110,11 @@ def on_day(day: date, prices: pa.Array) -> History:
     return History(rows, days, prices.take(pa.array(rows)).to_numpy(), np.zeros(rows.size, bool))
 
 
-def path_day(text: str, form: str) -> date | None:
-    """The day that a path names, in a declared form."""
-    return to_date(text, (form,))
+def path_day(rule: HistoryRule | None, file: str) -> date | None:
+    """The day that a file's path names, where its source takes the day from there; raises `DumpError` where the path names none."""
+    if not rule or not rule.path:
+        return None
+    day = to_date(path_values({"day": rule.path}, file)["day"], (rule.format,))
+    if day is None:
+        raise DumpError(f"{file}: its path names no day of the form {rule.format}; rename its folder")
+    return day
