@@ -15,28 +15,28 @@ import pyarrow as pa
 
 from pipeline.config.files import Marketplace
 from pipeline.config.plan import Plan
-from pipeline.costs.customs import ImportRule
-from pipeline.stages.categories.gate import CategoryPolicy, CategoryRules, classify
-from pipeline.stages.categories.overrides import is_override, with_overrides
+from pipeline.stages.categories.department import Gate, departments
 from pipeline.stages.fitted_models import NO_MODELS, FittedModels
 from pipeline.stages.margin.unit_economics import Tariff, unit_economics
-from pipeline.stages.offers.choice import choose_offers, with_quotes
+from pipeline.stages.offers.choice import choose_offers, quoted_costs
 from pipeline.stages.offers.costs import Buying
-from pipeline.stages.offers.identity import gtins_invalid, packs_differ
+from pipeline.stages.offers.identity import pack_suspects
 from pipeline.stages.offers.lateness import supplier_lateness
+from pipeline.stages.offers.listing import listing_facts
+from pipeline.stages.offers.matching import offers_by_row
 from pipeline.stages.prices.arrays import packed_orders, placed
 from pipeline.stages.prices.distribution import price_distributions
 from pipeline.stages.records.candidates import one_row_per_product
 from pipeline.stages.records.duplicates import without_repeats
 from pipeline.stages.records.earlier_weeks import known_orders, known_returns
-from pipeline.stages.records.orders import order_facts
+from pipeline.stages.records.orders import OrderFacts, order_facts
 from pipeline.stages.records.own_records import own_counts, period_counts, seller_marks
 from pipeline.stages.returns.drift import fresh_returns
 from pipeline.stages.returns.posterior import return_risk
-from pipeline.stages.rules import verdicts
-from pipeline.stages.rules.limits import evaluate
+from pipeline.stages.rules.verdicts import apply_rules, reasons
 from pipeline.stages.score.score import score
 from pipeline.tables import price_rows
+from pipeline.tables.columns import Columns
 from pipeline.tables.frames import conform
 from pipeline.tables.price_rows import PriceRows, newest_observation
 from pipeline.tables.schemas import CANDIDATES, ORIGIN
@@ -51,11 +51,12 @@ class WeekFacts:
     as_of: int
     plan: Plan
     tariff: Tariff
-    imports: Mapping[str, tuple[ImportRule, ...]]
+    buying: Buying
+    vat_regions: Mapping[str, str | None]
     marketplaces: Mapping[str, Marketplace]
     digits: Mapping[str, int]
-    category_rules: CategoryRules
-    category_policy: CategoryPolicy
+    gate: Gate
+    category_decisions: pd.DataFrame
     decisions: pd.DataFrame
     listed: pd.DataFrame
     lateness: pd.DataFrame
@@ -110,54 +111,76 @@ class Decided:
 
 
 def decide(bucket: Bucket, facts: WeekFacts) -> Decided:
-    """One bucket of products from facts to verdicts."""
-    plan, as_of = facts.plan, facts.as_of
-    orders = order_facts(bucket.orders, as_of, plan.returns.window_days, plan.rules.fba_window_days)
-    sales = known_orders(bucket.kept_orders, bucket.orders)
-    sold = orders if sales is bucket.orders else order_facts(sales, as_of, plan.returns.window_days, plan.rules.fba_window_days)
-    merged = one_row_per_product(bucket.candidates)
-    frame = with_ordered_products(merged.candidates, orders.candidates)
-    returns, repeated_returns = without_repeats(bucket.returns)
-    returns = known_returns(bucket.kept_returns, returns)
-    told_prices, repeated_prices, superseded = one_price_a_day(bucket.price_files, orders.history)
-    # History that a candidate's own record holds is no line of the file: its repeats are none either.
-    beside = set(bucket.candidates["file"])
-    repeated_prices = {file: count for file, count in repeated_prices.items() if file not in beside}
-    known_prices = with_earlier_weeks(told_prices, bucket.kept_prices)
+    """One bucket of products from facts to verdicts: each line runs a stage on the table and adds the columns that it declares."""
+    plan, as_of, models = facts.plan, facts.as_of, facts.models
+    records = known_records(bucket, facts)
+    prices_by_market, repeated_prices, superseded = one_price_a_day(bucket.price_files, records.orders.history)
+    table = Columns(records.candidates)
+    known_prices = placed(with_earlier_weeks(prices_by_market, bucket.kept_prices), table)
 
-    placed_prices = placed(known_prices, frame)
-    prices = price_distributions(frame, placed_prices, as_of, plan.forecast, facts.models.prices)
-    frame = _added(frame, prices.frame)
-    frame = _added(frame, _department(frame, facts))
-    frame = _added(frame, _identity(frame, facts))
-    frame = _added(frame, seller_marks(frame, facts.decisions[~is_override(facts.decisions)], facts.listed, as_of, plan.list.skip_weeks))
-    duty_free = {code: market.duty_free_origins for code, market in facts.marketplaces.items()}
-    buying = Buying(plan, facts.tariff.rates, facts.digits, duty_free, facts.imports, as_of)
-    frame = _added(frame, choose_offers(frame, _matched(bucket.offers, frame), buying))
-    frame = with_quotes(frame, plan)
-    frame = _added(frame, pd.DataFrame({"is_pack_suspect": packs_differ(frame["title"], frame["offer_title"], frame["pack_quantity"])}))
-    counts = own_counts(frame, sold.counts, period_counts(returns, as_of, plan.returns.window_days))
-    frame = _added(frame, counts)
-    frame = _added(frame, return_risk(frame, counts, plan.returns, facts.models.returns))
-    frame = _added(frame, unit_economics(frame, prices, plan, facts.tariff))
-    frame = _added(frame, supplier_lateness(frame["supplier_id"], facts.lateness, plan.rules))
-    frame = _added(frame, score(frame, plan.score))
+    prices = table.run(price_distributions, known_prices, as_of, plan.forecast, models.prices)
+    table.run(departments, facts.gate, facts.category_decisions, as_of)
+    table.run(listing_facts, facts.vat_regions)
+    table.run(seller_marks, facts.decisions, facts.listed, as_of, plan.list.skip_weeks)
+    table.run(choose_offers, offers_by_row(bucket.offers, table), facts.buying)
+    table.run(quoted_costs, plan)
+    table.run(pack_suspects)
+    counts = table.run(own_counts, records.sold.counts, period_counts(records.returns, as_of, plan.returns.window_days))
+    table.run(return_risk, counts, plan.returns, models.returns)
+    table.run(unit_economics, prices, plan, facts.tariff)
+    table.run(supplier_lateness, facts.lateness, plan.rules)
+    table.run(score, plan.score)
+    judgement = table.run(apply_rules, plan, facts.digits)
 
-    outcomes = evaluate(frame, plan, facts.digits)
-    missing = verdicts.missing_facts(frame)
-    frame = _added(frame, pd.DataFrame({"verdict": pd.Series(verdicts.verdicts(outcomes, missing), dtype=frame["title"].dtype)}))
+    frame = table.to_frame()
     return Decided(
         frame=frame,
-        reasons=verdicts.reasons(outcomes, len(frame)),
-        missing=pa.array(list(missing), type=pa.list_(pa.string())),
-        prices=told_prices,
-        known_prices=placed_prices,
-        repeats=_sum(merged.repeats, orders.repeats, repeated_prices, repeated_returns),
+        reasons=reasons(judgement.outcomes, len(frame)),
+        missing=pa.array(list(judgement.missing), type=pa.list_(pa.string())),
+        prices=prices_by_market,
+        known_prices=known_prices,
+        repeats=_sum(records.repeats, _without(repeated_prices, bucket.candidates)),
         superseded=superseded,
-        conflicts=merged.conflicts,
-        rejects_alone=verdicts.rejects_alone(outcomes, frame),
-        fresh_returns=fresh_returns(frame, sold.sales, facts.models.returns_to, as_of - plan.returns.window_days),
+        conflicts=records.conflicts,
+        rejects_alone=judgement.rejects_alone,
+        fresh_returns=fresh_returns(frame, records.sold.sales, models.returns_to, as_of - plan.returns.window_days),
     )
+
+
+@dataclass(frozen=True)
+class _Records:
+    """A bucket's records without repeats: `orders` of this dump, `sold` of all weeks."""
+
+    candidates: pd.DataFrame
+    orders: OrderFacts
+    sold: OrderFacts
+    returns: pd.DataFrame
+    repeats: dict[str, int]
+    conflicts: pd.DataFrame
+
+
+def known_records(bucket: Bucket, facts: WeekFacts) -> _Records:
+    """One row per candidate, and the orders and returns known by now; the newest dump replaces what it repeats."""
+    days = (facts.as_of, facts.plan.returns.window_days, facts.plan.rules.fba_window_days)
+    orders = order_facts(bucket.orders, *days)
+    sales = known_orders(bucket.kept_orders, bucket.orders)
+    sold = orders if sales is bucket.orders else order_facts(sales, *days)
+    merged = one_row_per_product(bucket.candidates)
+    returns, repeated_returns = without_repeats(bucket.returns)
+    return _Records(
+        candidates=with_ordered_products(merged.candidates, orders.candidates),
+        orders=orders,
+        sold=sold,
+        returns=known_returns(bucket.kept_returns, returns),
+        repeats=_sum(merged.repeats, orders.repeats, repeated_returns),
+        conflicts=merged.conflicts,
+    )
+
+
+def _without(repeated_prices: Mapping[str, int], candidates: pd.DataFrame) -> dict[str, int]:
+    """History that a candidate's own record holds is no line of the file: its repeats are none either."""
+    embedded = set(candidates["file"])
+    return {file: count for file, count in repeated_prices.items() if file not in embedded}
 
 
 def one_price_a_day(files: Sequence[PriceFile], ordered: pd.DataFrame) -> tuple[dict[str, PriceRows], dict[str, int], dict[str, int]]:
@@ -196,46 +219,6 @@ def with_ordered_products(candidates: pd.DataFrame, ordered: pd.DataFrame) -> pd
     more = conform(ordered[unknown], CANDIDATES + ORIGIN)
     both = pd.concat([candidates, more], ignore_index=True) if len(more) else candidates
     return both.sort_values(KEY, kind="stable").reset_index(drop=True)
-
-
-def _department(frame: pd.DataFrame, facts: WeekFacts) -> pd.DataFrame:
-    """What the category gate says of each listing; its guess at the fee category is kept apart from a stated one."""
-    reported = classify(frame, facts.category_rules, facts.category_policy, facts.models.categories)
-    reported = with_overrides(reported, frame, facts.decisions, facts.as_of, facts.category_policy)
-    version = pd.Series(facts.category_rules.digest[:16], index=reported.index, dtype=reported["department"].dtype)
-    return reported.rename(columns={"fee_category": "guessed_fees"}).assign(rules_version=version)
-
-
-def _identity(frame: pd.DataFrame, facts: WeekFacts) -> pd.DataFrame:
-    """What the fee schedule and the rules need to know of the listing itself."""
-    regions = {code: market.vat_region or None for code, market in facts.marketplaces.items()}
-    stated = frame["fee_category"].notna()
-    return pd.DataFrame(
-        {
-            "is_gtin_invalid": gtins_invalid(frame["gtin"]),
-            "vat_region": frame["marketplace"].map(regions).astype(frame["title"].dtype),
-            "fee_category": frame["fee_category"].where(stated, frame["guessed_fees"]),
-            "is_fee_category_assumed": (~stated & frame["fee_category_assumed"].astype(bool)).astype("boolean"),
-        }
-    )
-
-
-def _matched(offers: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Each offer with the position of its candidate (`row`); one without a marketplace serves every marketplace of its product."""
-    offers = offers.reset_index(drop=True)
-    places = frame[KEY].assign(row=np.arange(len(frame)))
-    bound = offers[offers["marketplace"].notna()].merge(places, on=KEY, how="inner")
-    free = offers[offers["marketplace"].isna()].drop(columns="marketplace").merge(places, on="product_id", how="inner")
-    joined = pd.concat([bound, free], ignore_index=True).reindex(columns=[*offers.columns, "row"])
-    # What an offer says, not where it stood, orders equal offers.
-    said = [name for name in offers.columns if name not in ("source", "file", "line", "byte_offset")]
-    joined = joined.sort_values(["row", *said], kind="stable").drop_duplicates(["row", *said]).reset_index(drop=True)
-    return joined.assign(offer_order=np.arange(len(joined)))
-
-
-def _added(frame: pd.DataFrame, more: pd.DataFrame) -> pd.DataFrame:
-    """The frame with a stage's columns; a stage's word replaces the raw one."""
-    return pd.concat([frame.drop(columns=[c for c in more.columns if c in frame.columns]), more], axis=1)
 
 
 def _sum(*counts: Mapping[str, int]) -> dict[str, int]:

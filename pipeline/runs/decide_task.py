@@ -19,10 +19,12 @@ from pipeline.costs.fulfilment import cards_in_force, parse_cards
 from pipeline.publish.tables.ledger import publish_frame
 from pipeline.publish.tables.price_series import price_series
 from pipeline.runs.spills import product_hash, spilled
+from pipeline.stages.categories.department import Gate
 from pipeline.stages.categories.gate import CategoryPolicy, CategoryRules, compile_rules
+from pipeline.stages.categories.overrides import is_override
 from pipeline.stages.fitted_models import NO_MODELS, FittedModels
 from pipeline.stages.margin.unit_economics import Tariff, schedules_in_force
-from pipeline.stages.offers.costs import Rates, rate_counts
+from pipeline.stages.offers.costs import Buying, Rates, rate_counts
 from pipeline.stages.records.earlier_weeks import KEPT_COLUMNS, without_exact_repeats
 from pipeline.store.kept_weeks import Known
 from pipeline.store.parquet import read_parquet, read_spill, write_spill
@@ -171,22 +173,27 @@ def _category_rules(configs: Configs) -> CategoryRules:
 
 def _load_facts(work: Path, plan: Plan, as_of: dt.date, models: FittedModels) -> WeekFacts:
     configs = load_configs()
-    day = day_number(as_of)
+    day, rates = day_number(as_of), Rates.on(plan.exchange_rates, day_number(as_of))
+    imports = imports_in_force(parse_imports(configs.fee_tables, configs.digits), as_of)
+    duty_free = {code: market.duty_free_origins for code, market in configs.marketplaces.items()}
+    decisions = to_frame(read_parquet(work / "facts-decisions.parquet"))
+    overrides = is_override(decisions)
     return WeekFacts(
         as_of=day,
         plan=plan,
         tariff=Tariff(
             schedules=schedules_in_force(parse_schedules(configs.fee_tables, configs.digits), as_of),
             cards=cards_in_force(parse_cards(configs.card_tables, configs.digits), as_of),
-            rates=Rates.on(plan.exchange_rates, day),
+            rates=rates,
             digits=configs.digits,
         ),
-        imports=imports_in_force(parse_imports(configs.fee_tables, configs.digits), as_of),
+        buying=Buying(plan, rates, configs.digits, duty_free, imports, day),
+        vat_regions={code: market.vat_region or None for code, market in configs.marketplaces.items()},
         marketplaces=configs.marketplaces,
         digits=configs.digits,
-        category_rules=_category_rules(configs),
-        category_policy=category_policy(plan),
-        decisions=to_frame(read_parquet(work / "facts-decisions.parquet")),
+        gate=Gate(_category_rules(configs), category_policy(plan), models.categories),
+        category_decisions=decisions[overrides],
+        decisions=decisions[~overrides],
         listed=to_frame(read_parquet(work / "facts-listed.parquet")),
         lateness=to_frame(read_parquet(work / "facts-lateness.parquet")),
         models=models,

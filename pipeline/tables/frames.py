@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -31,33 +31,62 @@ def to_arrow(frame: pd.DataFrame, columns: tuple[Column, ...]) -> pa.Table:
     return pa.Table.from_pandas(frame[[c.name for c in columns]], schema=schema(columns), preserve_index=False).replace_schema_metadata()
 
 
-def whole(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
+class Table(Protocol):
+    """A data frame, or `tables.columns.Columns`, which keeps what was converted."""
+
+    def __getitem__(self, name: Any) -> Any: ...
+
+
+KINDS = ("whole", "real", "days", "text", "flag")  # ways to convert a column
+
+
+def _converted(table: Table, kind: str, name: str, convert: Callable[[pd.Series], Any]) -> Any:
+    keep = getattr(table, "converted", None)
+    return convert(table[name]) if keep is None else keep(kind, name, convert)
+
+
+def whole(table: Table, name: str) -> tuple[np.ndarray, np.ndarray]:
     """A whole-number column as (int64 values with 0 where missing, mask of the known)."""
-    series = frame[name]
+    found: tuple[np.ndarray, np.ndarray] = _converted(table, "whole", name, _whole)
+    return found
+
+
+def real(table: Table, name: str) -> np.ndarray:
+    """A real column as float64 with NaN where missing."""
+    found: np.ndarray = _converted(table, "real", name, lambda series: series.to_numpy(dtype=np.float64, na_value=np.nan))
+    return found
+
+
+def days(table: Table, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A date column as (days since 1970-01-01 with 0 where missing, mask of the known)."""
+    found: tuple[np.ndarray, np.ndarray] = _converted(table, "days", name, _days)
+    return found
+
+
+def text(table: Table, name: str) -> np.ndarray:
+    """A text column as objects, None where missing."""
+    found: np.ndarray = _converted(table, "text", name, lambda series: series.astype(object).where(series.notna(), None).to_numpy())
+    return found
+
+
+def flag(table: Table, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A yes/no column as (bool with False where missing, mask of the known)."""
+    found: tuple[np.ndarray, np.ndarray] = _converted(table, "flag", name, _flag)
+    return found
+
+
+def _whole(series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     known = series.notna().to_numpy(dtype=bool)
     return series.fillna(0).to_numpy(dtype=np.int64), known
 
 
-def real(frame: pd.DataFrame, name: str) -> np.ndarray:
-    """A real column as float64 with NaN where missing."""
-    return frame[name].to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def days(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """A date column as (days since 1970-01-01 with 0 where missing, mask of the known)."""
-    array = pa.array(frame[name], type=pa.date32(), from_pandas=True).cast(pa.int32())
+def _days(series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    array = pa.array(series, type=pa.date32(), from_pandas=True).cast(pa.int32())
     known = np.asarray(array.is_valid())
     return np.asarray(array.fill_null(0)).astype(np.int64), known
 
 
-def text(frame: pd.DataFrame, name: str) -> np.ndarray:
-    """A text column as objects, None where missing."""
-    return frame[name].astype(object).where(frame[name].notna(), None).to_numpy()
-
-
-def flag(frame: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """A yes/no column as (bool with False where missing, mask of the known)."""
-    series = frame[name]
+def _flag(series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     known = series.notna().to_numpy(dtype=bool)
     return series.fillna(False).to_numpy(dtype=bool), known
 

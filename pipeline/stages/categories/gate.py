@@ -37,7 +37,7 @@ COLUMNS = (
     "fee_category",
     "fee_category_assumed",
 )
-
+from pipeline.tables.columns import Columns
 
 Codes = np.ndarray  # int64, one per row: a place in the list of unlike values beside it
 
@@ -88,7 +88,7 @@ def _texts(values: Iterable[str], places: Codes) -> pd.api.extensions.ExtensionA
     return pd.array(list(values), dtype="str").take(places)
 
 
-def classify(candidates: pd.DataFrame, rules: CategoryRules, policy: CategoryPolicy, model: CategoryModel | None = None) -> pd.DataFrame:
+def classify(candidates: Columns, rules: CategoryRules, policy: CategoryPolicy, model: CategoryModel | None = None) -> pd.DataFrame:
     """Department, brand state and category verdict of each listing.
 
     A row's verdict comes from its own title, brand and path alone: siblings, order, case, width and the kind of separator do

@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipeline.stages.categories.decision import SEVERITY, CategoryPolicy
 from pipeline.stages.text.phrases import words_of
+from pipeline.tables.columns import Columns
 from pipeline.tables.frames import days, text
 
 KEY = ["marketplace", "product_id"]
@@ -19,7 +20,7 @@ def is_override(decisions: pd.DataFrame) -> np.ndarray:
 
 
 def with_overrides(
-    reported: pd.DataFrame, candidates: pd.DataFrame, decisions: pd.DataFrame, as_of: int, policy: CategoryPolicy
+    reported: pd.DataFrame, candidates: Columns, decisions: pd.DataFrame, as_of: int, policy: CategoryPolicy
 ) -> pd.DataFrame:
     """The gate's answer with the seller's overrides laid over it.
 

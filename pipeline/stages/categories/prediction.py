@@ -11,10 +11,11 @@ import pandas as pd
 
 from pipeline.stages.categories.decision import Opinion
 from pipeline.stages.categories.text_model import CategoryModel, Scored
+from pipeline.tables.columns import Columns
 
 
 def opinions(
-    candidates: pd.DataFrame,
+    candidates: Columns,
     asked: np.ndarray,
     has_path: np.ndarray,
     rests: Callable[[Sequence[str | None]], list[str]],

@@ -14,6 +14,7 @@ import pandas as pd
 from pipeline.costs.fees import half_up
 from pipeline.costs.fulfilment import FbaCard
 from pipeline.stages.margin.order_profit import BILLION, Lines, Terms
+from pipeline.tables.columns import Columns
 from pipeline.tables.frames import flag, real, whole, whole_series, word_series
 
 # The cards hold for neither: what is added for them is not known.
@@ -30,7 +31,7 @@ def fba_order(price: np.ndarray, now: Lines, terms: Terms, fee: np.ndarray) -> n
 
 
 def amazon_fulfilment(
-    candidates: pd.DataFrame, price: np.ndarray, cards: Mapping[str, FbaCard]
+    candidates: Columns, price: np.ndarray, cards: Mapping[str, FbaCard]
 ) -> tuple[np.ndarray, np.ndarray, dict[str, pd.Series]]:
     """The fulfilment fee of each candidate.
 
@@ -71,7 +72,7 @@ def amazon_fulfilment(
     )
 
 
-def advice(candidates: pd.DataFrame, fba_net: np.ndarray, known: np.ndarray, least: np.ndarray, units_month: int) -> pd.Series:
+def advice(candidates: Columns, fba_net: np.ndarray, known: np.ndarray, least: np.ndarray, units_month: int) -> pd.Series:
     """`fba` where own sales are above so many units a month, unless Amazon's fulfilment is known to leave less than the least profit."""
     sells = whole(candidates, "own_monthly_units")[0] > units_month
     return word_series(["merchant", "fba"], (sells & ~(known & (fba_net < least))).astype(np.int64))

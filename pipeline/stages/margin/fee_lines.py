@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.costs.fees import PPM, FeeLine, FeeSchedule, FeeTable, fee_table, flat_line
+from pipeline.tables.columns import Columns
 from pipeline.tables.frames import real, word_series
 
 ORIGINS = ("schedule", "uncertain", "stated", "fallback")
@@ -33,7 +34,7 @@ class Charged:
     words: Mapping[str, pd.Series]
 
 
-def charged_lines(candidates: pd.DataFrame, schedules: Mapping[str, FeeSchedule]) -> Charged:
+def charged_lines(candidates: Columns, schedules: Mapping[str, FeeSchedule]) -> Charged:
     """The fee line of each candidate; reads `marketplace`, `fee_category` and `referral_rate` (the source's own effective rate)."""
     market, markets = pd.factorize(candidates["marketplace"])
     category, categories = pd.factorize(candidates["fee_category"])

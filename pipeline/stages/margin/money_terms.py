@@ -12,6 +12,7 @@ from pipeline.config.plan import Plan
 from pipeline.costs.fees import PPM, half_up
 from pipeline.stages.margin.order_profit import BILLION, Limits, Target, Terms
 from pipeline.stages.offers.costs import label_costs
+from pipeline.tables.columns import Columns
 from pipeline.tables.frames import flag, real, whole
 
 
@@ -54,7 +55,7 @@ def money_terms(currency: pd.Series, plan: Plan, digits: Mapping[str, int]) -> M
 
 
 def order_terms(
-    candidates: pd.DataFrame, entry: np.ndarray, money: MoneyTerms, plan: Plan, digits: Mapping[str, int]
+    candidates: Columns, entry: np.ndarray, money: MoneyTerms, plan: Plan, digits: Mapping[str, int]
 ) -> tuple[Terms, np.ndarray]:
     """The terms of n orders, and which of them have a label (stated, a carrier's or assumed). Rates are those of the posterior's mean."""
     label, has_label = whole(candidates, "shipping_cost_cents")

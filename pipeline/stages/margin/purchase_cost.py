@@ -11,12 +11,13 @@ from pipeline.config.plan import Plan
 from pipeline.costs.fees import PPM, FeeTable, half_up
 from pipeline.stages.margin.order_profit import Terms, cost_lines
 from pipeline.stages.offers.costs import Rates, converted
+from pipeline.tables.columns import Columns
 from pipeline.tables.frames import flag, whole, whole_series
 
 _E4 = 10_000
 
 
-def max_purchase(ceiling: np.ndarray, solvable: np.ndarray, candidates: pd.DataFrame, label: np.ndarray, plan: Plan) -> np.ndarray:
+def max_purchase(ceiling: np.ndarray, solvable: np.ndarray, candidates: Columns, label: np.ndarray, plan: Plan) -> np.ndarray:
     """`ceiling` less label, freight, duty and import VAT: minor units of the marketplace, 0 where nothing is left (n rows).
 
     Freight and a stated duty are those of the chosen offer (0 without one); an assumed share of duty or VAT moves with the cost that is

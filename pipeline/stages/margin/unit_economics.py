@@ -24,6 +24,7 @@ from pipeline.stages.margin.purchase_cost import in_currency, max_purchase, sour
 from pipeline.stages.margin.solving import max_landed_cost, smallest_price, surely_holds_from
 from pipeline.stages.offers.costs import Rates
 from pipeline.stages.prices.distribution import NAMES, Prices
+from pipeline.tables.columns import Columns
 from pipeline.tables.frames import flag, real, real_series, whole, whole_series, word_series
 
 
@@ -58,7 +59,7 @@ class _Orders:
         return rows, self.terms.take(rows)
 
 
-def unit_economics(candidates: pd.DataFrame, prices: Prices, plan: Plan, tariff: Tariff) -> pd.DataFrame:
+def unit_economics(candidates: Columns, prices: Prices, plan: Plan, tariff: Tariff) -> pd.DataFrame:
     """Fees, profit and solved costs of every candidate.
 
     Parameters
@@ -140,7 +141,7 @@ def _at_gate(gate: np.ndarray, orders: _Orders) -> dict[str, pd.Series]:
     return columns | {"gate_net_profit_cents": whole_series(lines.net, orders.earned)}
 
 
-def _over_time(prices: Prices, candidates: pd.DataFrame, orders: _Orders, wanted: np.ndarray) -> dict[str, pd.Series]:
+def _over_time(prices: Prices, candidates: Columns, orders: _Orders, wanted: np.ndarray) -> dict[str, pd.Series]:
     columns = {}
     sure = surely_holds_from(wanted, orders.terms, orders.fees, orders.limits.target)
     for name, atoms in (("margin_held_share", prices.facts), ("margin_hold_probability", prices.forecast)):
@@ -170,7 +171,7 @@ def _solved_prices(orders: _Orders) -> tuple[np.ndarray, dict[str, pd.Series]]:
     return placed, columns
 
 
-def _solved_costs(gate: np.ndarray, candidates: pd.DataFrame, orders: _Orders, plan: Plan, tariff: Tariff) -> dict[str, pd.Series]:
+def _solved_costs(gate: np.ndarray, candidates: Columns, orders: _Orders, plan: Plan, tariff: Tariff) -> dict[str, pd.Series]:
     ceiling = max_landed_cost(gate, orders.terms, orders.fees, orders.limits)
     most = max_purchase(ceiling, orders.solvable, candidates, orders.terms.label, plan)
     yuan = word_series(["CNY"], np.zeros(len(candidates), dtype=np.int64))

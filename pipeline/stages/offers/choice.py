@@ -16,6 +16,7 @@ import pandas as pd
 from pipeline.config.plan import Plan
 from pipeline.costs.fees import PPM, half_up
 from pipeline.stages.offers.costs import Buying, OfferCosts, offer_costs
+from pipeline.tables.columns import Columns
 from pipeline.tables.frames import days, flag, text, whole, whole_series
 
 _COST_FLAGS = (
@@ -42,7 +43,7 @@ def fold_platform(name: str | None) -> str | None:
     return folded or None
 
 
-def choose_offers(candidates: pd.DataFrame, offers: pd.DataFrame, buying: Buying) -> pd.DataFrame:
+def choose_offers(candidates: Columns, offers: pd.DataFrame, buying: Buying) -> pd.DataFrame:
     """The offer to buy each candidate by, with its cost in the marketplace's currency.
 
     Parameters
@@ -198,8 +199,8 @@ def _taken(chosen: np.ndarray, offers: pd.DataFrame, costs: OfferCosts, facts: M
     return pd.DataFrame(columns).set_index(index)
 
 
-def with_quotes(frame: pd.DataFrame, plan: Plan) -> pd.DataFrame:
-    """The chosen offers with the seller's own valid quote (`quoted_cost_cents`) in place of the listed unit cost.
+def quoted_costs(frame: Columns, plan: Plan) -> pd.DataFrame:
+    """Costs of the chosen offers with the seller's own valid quote (`quoted_cost_cents`) in place of the listed unit cost.
 
     What is an assumed share of the cost, duty or VAT at the border, follows the quote.
     """
@@ -217,11 +218,12 @@ def with_quotes(frame: pd.DataFrame, plan: Plan) -> pd.DataFrame:
     duty = np.where(quoted & flag(frame, "is_duty_assumed")[0], assumed_duty, duty)
     assumed_vat = half_up((unit + freight + duty) * round((plan.costs.assumed_import_vat_share or 0.0) * PPM), PPM)
     vat = np.where(quoted & flag(frame, "is_import_vat_assumed")[0], assumed_vat, vat)
-    return frame.assign(
-        unit_cost_cents=whole_series(unit, has_unit).set_axis(frame.index),
-        duty_cents=whole_series(duty, has_duty).set_axis(frame.index),
-        import_vat_cents=whole_series(vat, has_vat).set_axis(frame.index),
-        landed_cost_cents=whole_series(np.where(quoted, unit + freight + duty + vat, landed), has_landed).set_axis(frame.index),
-        quote_age_days=frame["own_quote_age_days"].where(quoted, frame["quote_age_days"]),
-        is_quoted=pd.Series(quoted, index=frame.index, dtype="boolean"),
-    )
+    columns = {
+        "unit_cost_cents": whole_series(unit, has_unit),
+        "duty_cents": whole_series(duty, has_duty),
+        "import_vat_cents": whole_series(vat, has_vat),
+        "landed_cost_cents": whole_series(np.where(quoted, unit + freight + duty + vat, landed), has_landed),
+        "quote_age_days": frame["own_quote_age_days"].where(quoted, frame["quote_age_days"]).reset_index(drop=True),
+        "is_quoted": pd.Series(quoted, dtype="boolean"),
+    }
+    return pd.DataFrame(columns).set_index(frame.index)

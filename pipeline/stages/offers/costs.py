@@ -16,6 +16,7 @@ import pandas as pd
 from pipeline.config.plan import ExchangeRate, Money, Plan
 from pipeline.costs.customs import ImportRule
 from pipeline.costs.fees import PPM, half_up
+from pipeline.tables.columns import Columns
 from pipeline.tables.frames import flag, real, text, whole
 
 _E4 = 10_000  # a supplier's cost is kept in ten-thousandths of its currency
@@ -108,12 +109,16 @@ class OfferCosts:
         return self.has_rate & self.has_freight & self.has_duty & self.has_label
 
 
-def offer_costs(offers: pd.DataFrame, candidates: pd.DataFrame, buying: Buying) -> OfferCosts:
+_LISTING = ["marketplace", "currency", "price_cents", "package_weight_g", "package_length_mm", "package_width_mm", "package_height_mm"]
+
+
+def offer_costs(offers: pd.DataFrame, candidates: Columns, buying: Buying) -> OfferCosts:
     """Cost lines of each offer (columns of `tables.schemas.OFFERS` and `row`, the position of its candidate)."""
     plan = buying.plan
     row = np.maximum(offers["row"].to_numpy(dtype=np.int64), 0)
     own = text(offers, "currency")
-    products = candidates.iloc[row] if len(candidates) else candidates.reindex(range(len(row)))
+    listings = candidates[_LISTING]
+    products = Columns(listings.iloc[row] if len(candidates) else listings.reindex(range(len(row))))
     target = text(products, "currency")
     rate, has_rate, age = _rate(own, target, buying.rates)
     scale = np.array([10 ** buying.digits.get(currency or "", 2) for currency in target], dtype=np.int64)
@@ -200,7 +205,7 @@ class _Border:
     owes_vat: np.ndarray  # VAT is due at the border, or nobody says that it is not
 
 
-def _border(offers: pd.DataFrame, products: pd.DataFrame, buying: Buying) -> _Border:
+def _border(offers: pd.DataFrame, products: Columns, buying: Buying) -> _Border:
     """One look at the rules for every pair of marketplace and origin that occurs."""
     named = {name: facts.ship_from for name, facts in buying.plan.suppliers.items() if facts.ship_from}
     reported = zip(text(offers, "ship_from"), text(offers, "supplier_id"), strict=True)
@@ -240,7 +245,7 @@ def _duty(
     return amount, basis
 
 
-def label_costs(products: pd.DataFrame, plan: Plan, digits: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def label_costs(products: Columns, plan: Plan, digits: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The label to the buyer of n products (columns `currency` and `package_*`).
 
     Returns (minor units, mask of the known or assumable, mask of those that are a carrier's price, mask of those too heavy to assume

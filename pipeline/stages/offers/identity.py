@@ -8,6 +8,8 @@ import unicodedata
 import numpy as np
 import pandas as pd
 
+from pipeline.tables.columns import Columns
+
 _LENGTHS = {8, 12, 13, 14}
 
 
@@ -58,3 +60,9 @@ def _counts(titles: pd.Series) -> np.ndarray:
     codes, values = pd.factorize(titles)
     found = np.array([pack_count(str(title)) or 0 for title in values], dtype=np.int64)
     return np.r_[found, 0][codes]
+
+
+def pack_suspects(candidates: Columns) -> pd.DataFrame:
+    """`is_pack_suspect`: do the pack counts of the listing's and the chosen offer's title contradict each other?"""
+    differs = packs_differ(candidates["title"], candidates["offer_title"], candidates["pack_quantity"])
+    return pd.DataFrame({"is_pack_suspect": differs})

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.plan import Rules
+from pipeline.tables.columns import Columns
 from pipeline.tables.frames import days, real_series, whole_series
 
 
@@ -24,12 +25,13 @@ def lateness_counts(deliveries: pd.DataFrame, as_of: int) -> pd.DataFrame:
     return grouped.reset_index()
 
 
-def supplier_lateness(supplier: pd.Series, counts: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+def supplier_lateness(candidates: Columns, counts: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Each candidate's supplier: `deliveries`, `late_deliveries` (Int64) and `late_probability`.
 
     The probability that one order leaves late is the mean of a beta-binomial with a weak prior (`docs/returns.md` section 6); without
     a supplier it is missing.
     """
+    supplier = candidates["supplier_id"]
     found = counts.set_index("supplier_id").reindex(supplier)
     total = found["deliveries"].fillna(0).to_numpy(dtype=np.int64)
     late = found["late_deliveries"].fillna(0).to_numpy(dtype=np.int64)

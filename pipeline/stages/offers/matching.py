@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from pipeline.stages.offers.identity import gtin14
+from pipeline.tables.columns import Columns
+
+KEY = ["marketplace", "product_id"]
 
 
 def product_codes(candidates: pd.DataFrame) -> pd.DataFrame:
@@ -64,3 +68,19 @@ def match_offers(offers: pd.DataFrame, matches: pd.DataFrame, codes: pd.DataFram
     kept = [part.reindex(columns=columns) for part in (direct, by_sku, by_code) if len(part)]
     matched = pd.concat(kept, ignore_index=True) if kept else direct.reindex(columns=columns)
     return matched, offers[~named & ~offers.index.isin(found)]
+
+
+def offers_by_row(offers: pd.DataFrame, candidates: Columns) -> pd.DataFrame:
+    """Each offer with the position of its candidate (`row`) and a total order (`offer_order`).
+
+    An offer without a marketplace serves every marketplace of its product. Equal offers of different files count once.
+    """
+    offers = offers.reset_index(drop=True)
+    places = candidates[KEY].assign(row=np.arange(len(candidates)))
+    bound = offers[offers["marketplace"].notna()].merge(places, on=KEY, how="inner")
+    free = offers[offers["marketplace"].isna()].drop(columns="marketplace").merge(places, on="product_id", how="inner")
+    joined = pd.concat([bound, free], ignore_index=True).reindex(columns=[*offers.columns, "row"])
+    # What an offer says, not where it stood, orders equal offers.
+    content = [name for name in offers.columns if name not in ("source", "file", "line", "byte_offset")]
+    joined = joined.sort_values(["row", *content], kind="stable").drop_duplicates(["row", *content]).reset_index(drop=True)
+    return joined.assign(offer_order=np.arange(len(joined)))

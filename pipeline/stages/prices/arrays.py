@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.tables import keys
+from pipeline.tables.columns import Columns
 from pipeline.tables.frames import whole, whole_series
 from pipeline.tables.price_rows import PriceRows
 from pipeline.tables.schemas import MOST_CENTS, PRICE_HISTORY, schema
@@ -62,7 +63,7 @@ def packed_orders(prices: pd.DataFrame) -> Packed:
     return packed(pa.table({n: pa.array(prices[n], t, from_pandas=True) for n, t in zip(names, types, strict=True)}))
 
 
-def placed(known: Mapping[str, PriceRows], candidates: pd.DataFrame) -> pd.DataFrame:
+def placed(known: Mapping[str, PriceRows], candidates: Columns) -> pd.DataFrame:
     """The prices of candidates as a table: `row` (position of the candidate), `date`, `price_cents` (missing = out of stock).
 
     Parameters

@@ -28,6 +28,7 @@ from pipeline.stages.prices.forecast import (
 from pipeline.stages.prices.pooled_moves import KERNEL_POINTS, PriceModel
 from pipeline.stages.prices.steps import PriceSteps, remembered, steps_of
 from pipeline.stages.prices.weekly_samples import weekly_changes
+from pipeline.tables.columns import Columns
 from pipeline.tables.frames import days, whole, whole_series
 from pipeline.tables.price_rows import PriceRows, in_order
 
@@ -53,9 +54,7 @@ class Prices:
     mixture: Mixture
 
 
-def price_distributions(
-    candidates: pd.DataFrame, history: pd.DataFrame, as_of: int, plan: Forecast, model: PriceModel | None = None
-) -> Prices:
+def price_distributions(candidates: Columns, history: pd.DataFrame, as_of: int, plan: Forecast, model: PriceModel | None = None) -> Prices:
     """Price facts and forecast of every candidate.
 
     Parameters
@@ -132,7 +131,7 @@ def days_held(steps: PriceSteps, window: int) -> Atoms:
     return Atoms(steps.row[used], steps.cents[used], held[used])
 
 
-def _summary_sigma(candidates: pd.DataFrame, price: np.ndarray, plan: Forecast) -> np.ndarray:
+def _summary_sigma(candidates: Columns, price: np.ndarray, plan: Forecast) -> np.ndarray:
     average, _ = whole(candidates, "avg90_price_cents")
     spread, has_spread = whole(candidates, "sd90_price_cents")
     average = np.maximum(average, 1)
@@ -141,7 +140,7 @@ def _summary_sigma(candidates: pd.DataFrame, price: np.ndarray, plan: Forecast) 
 
 
 def mixture_of(
-    candidates: pd.DataFrame,
+    candidates: Columns,
     today: np.ndarray,
     steps: PriceSteps,
     past: tuple[np.ndarray, np.ndarray],
@@ -178,7 +177,7 @@ def mixture_of(
     )
 
 
-def _summary_stay(candidates: pd.DataFrame, price: np.ndarray, plan: Forecast, model: PriceModel) -> np.ndarray:
+def _summary_stay(candidates: Columns, price: np.ndarray, plan: Forecast, model: PriceModel) -> np.ndarray:
     flat = np.ones(len(price), dtype=bool)
     for name in ("avg30_price_cents", "avg90_price_cents"):
         average, known = whole(candidates, name)

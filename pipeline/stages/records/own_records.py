@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pipeline.tables.columns import Columns
 from pipeline.tables.frames import days, text, whole, whole_series
 
 KEY = ["marketplace", "product_id"]
@@ -59,7 +60,7 @@ def _apart(reported: pd.DataFrame) -> pd.DataFrame:
     return reported[kept]
 
 
-def own_counts(candidates: pd.DataFrame, from_orders: pd.DataFrame, from_reports: pd.DataFrame) -> pd.DataFrame:
+def own_counts(candidates: Columns, from_orders: pd.DataFrame, from_reports: pd.DataFrame) -> pd.DataFrame:
     """The seller's counts of each candidate (missing where there are none): from order lines, else from return reports.
 
     Also `own_monthly_units`: own sales of the recent window, from order lines only.
@@ -76,7 +77,7 @@ def own_counts(candidates: pd.DataFrame, from_orders: pd.DataFrame, from_reports
     return pd.DataFrame(columns).set_index(candidates.index)
 
 
-def seller_marks(candidates: pd.DataFrame, decisions: pd.DataFrame, listed: pd.DataFrame, as_of: int, skip_weeks: int) -> pd.DataFrame:
+def seller_marks(candidates: Columns, decisions: pd.DataFrame, listed: pd.DataFrame, as_of: int, skip_weeks: int) -> pd.DataFrame:
     """The newest decision on each candidate that holds on the as-of day, whether it hides it, and whether it is listed already.
 
     Returns `decision`, `hidden_by` (a sentence; missing where nothing hides it), `is_listed`, `own_sku`, `quoted_cost_cents`

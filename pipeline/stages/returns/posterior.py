@@ -15,12 +15,13 @@ from scipy.special import betaincc, betaincinv
 
 from pipeline.config.plan import Returns
 from pipeline.stages.returns.prior import ReturnModel
+from pipeline.tables.columns import Columns
 from pipeline.tables.frames import real, real_series, text, whole, whole_series
 
 CONFIGURED, FITTED = "configured", "fitted"  # where a row's prior comes from
 
 
-def return_risk(candidates: pd.DataFrame, counts: pd.DataFrame, plan: Returns, model: ReturnModel | None = None) -> pd.DataFrame:
+def return_risk(candidates: Columns, counts: pd.DataFrame, plan: Returns, model: ReturnModel | None = None) -> pd.DataFrame:
     """Posterior return rate of every candidate.
 
     Parameters
@@ -91,7 +92,7 @@ class Evidence:
     is_excess: np.ndarray
 
 
-def counted_evidence(candidates: pd.DataFrame, counts: pd.DataFrame) -> Evidence:
+def counted_evidence(candidates: Columns, counts: pd.DataFrame) -> Evidence:
     """The best counts of each candidate, not their sum: own mature orders, else a tool's orders, else units."""
     own, own_returned, own_excess = _counted(counts, "mature_orders", "mature_returned", "own_sold_orders", "own_orders_back")
     orders, orders_returned, orders_excess = _counted(candidates, "sold_orders", "returned_orders", "sold_orders", "returned_orders")
@@ -127,7 +128,7 @@ def _distinct(alpha: np.ndarray, beta_: np.ndarray) -> tuple[np.ndarray, np.ndar
     return pairs[new], back
 
 
-def configured_priors(candidates: pd.DataFrame, plan: Returns) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def configured_priors(candidates: Columns, plan: Returns) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Class (objects, a key of the plan's priors), mean and strength of the configured prior of each candidate."""
     classes = text(candidates, "return_class").copy()
     classes[~np.isin(classes.astype(str), list(plan.priors))] = "other"
@@ -138,7 +139,7 @@ def configured_priors(candidates: pd.DataFrame, plan: Returns) -> tuple[np.ndarr
     return classes, mean, strength
 
 
-def _prior(candidates: pd.DataFrame, plan: Returns, model: ReturnModel | None) -> tuple[np.ndarray, np.ndarray]:
+def _prior(candidates: Columns, plan: Returns, model: ReturnModel | None) -> tuple[np.ndarray, np.ndarray]:
     classes, mean, strength = configured_priors(candidates, plan)
     if model is None:
         return mean, strength

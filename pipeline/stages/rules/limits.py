@@ -18,6 +18,7 @@ from pipeline.config.plan import Plan
 from pipeline.errors import PlanError
 from pipeline.stages.offers.choice import fold_platform
 from pipeline.stages.rules.outcomes import PASS, REJECT, REVIEW, SEVERITIES, WARN, Facts, Outcome, at_least, at_most, flagged, worst
+from pipeline.tables.columns import Columns
 
 
 def _category(facts: Facts, plan: Plan) -> Outcome:
@@ -275,7 +276,7 @@ RULES: tuple[Rule, ...] = (
 )  # fmt: skip
 
 
-def evaluate(frame: pd.DataFrame, plan: Plan, digits: Mapping[str, int]) -> list[tuple[Rule, Outcome]]:
+def evaluate(frame: Columns, plan: Plan, digits: Mapping[str, int]) -> list[tuple[Rule, Outcome]]:
     """Every rule's outcome for the n rows of `frame`, in the order of `RULES`, with the plan's own severities."""
     facts = Facts(frame, digits)
     return [(rule, _with_severity(rule.check(facts, plan), plan.severity.get(rule.id))) for rule in RULES]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
+from pipeline.tables.columns import Columns
 from pipeline.tables.frames import flag, real, text, whole
 
 PASS, WARN, REVIEW, REJECT = 0, 1, 2, 3
@@ -29,7 +29,7 @@ class Outcome:
 class Facts:
     """Columns of the candidates as arrays, each turned once; money in major units."""
 
-    def __init__(self, frame: pd.DataFrame, digits: Mapping[str, int]) -> None:
+    def __init__(self, frame: Columns, digits: Mapping[str, int]) -> None:
         self.frame = frame
         self.n = len(frame)
         self._scale = np.array([10.0 ** digits.get(code or "", 2) for code in text(frame, "currency")])

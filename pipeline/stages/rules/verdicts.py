@@ -6,12 +6,17 @@ holding, in the rule's unit, and 0 where a rule has no scale.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.stages.rules.limits import Rule
+from pipeline.config.plan import Plan
+from pipeline.stages.rules.limits import Rule, evaluate
 from pipeline.stages.rules.outcomes import PASS, REJECT, REVIEW, SEVERITIES, Outcome
+from pipeline.tables.columns import Columns
 from pipeline.tables.frames import flag, text, whole
 from pipeline.tables.published import REASONS
 
@@ -49,7 +54,7 @@ def reasons(outcomes: list[tuple[Rule, Outcome]], n: int) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets), pa.StructArray.from_arrays(fields, fields=list(REASONS.value_type)))
 
 
-def missing_facts(frame: pd.DataFrame) -> np.ndarray:
+def missing_facts(frame: Columns) -> np.ndarray:
     """Facts without which no verdict can be given: a list of names per candidate (empty: none is missing)."""
     has_offer = flag(frame, "has_offer")[0]
     checks = {
@@ -80,7 +85,7 @@ def verdicts(outcomes: list[tuple[Rule, Outcome]], missing: np.ndarray) -> np.nd
     return np.select([worst == REJECT, lacks, worst == REVIEW], ["rejected", "incomplete", "review"], "passed").astype(object)
 
 
-def rejects_alone(outcomes: list[tuple[Rule, Outcome]], frame: pd.DataFrame) -> dict[str, int]:
+def rejects_alone(outcomes: list[tuple[Rule, Outcome]], frame: Columns) -> dict[str, int]:
     """Counts behind the run's self-check: quoted, in-band, unexcluded candidates, and which rule rejected how many of them alone."""
     by_rule = {rule.id: outcome.severity == REJECT for rule, outcome in outcomes}
     eligible = (
@@ -93,3 +98,20 @@ def rejects_alone(outcomes: list[tuple[Rule, Outcome]], frame: pd.DataFrame) -> 
     rejections = np.sum(list(by_rule.values()), axis=0)
     counts = {rule: int((fails & eligible & (rejections == 1)).sum()) for rule, fails in by_rule.items()}
     return {"eligible": int(eligible.sum())} | {rule: count for rule, count in counts.items() if count}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Every rule's outcome, the missing facts of each candidate, counts for the run's self-check, and the column `verdict`."""
+
+    outcomes: list[tuple[Rule, Outcome]]
+    missing: np.ndarray
+    rejects_alone: dict[str, int]
+    frame: pd.DataFrame
+
+
+def apply_rules(candidates: Columns, plan: Plan, digits: Mapping[str, int]) -> Judgement:
+    """Evaluate every rule, and give each candidate its verdict: rejected, incomplete, review or passed."""
+    outcomes, missing = evaluate(candidates, plan, digits), missing_facts(candidates)
+    verdict = pd.Series(verdicts(outcomes, missing), dtype=candidates["title"].dtype)
+    return Judgement(outcomes, missing, rejects_alone(outcomes, candidates), pd.DataFrame({"verdict": verdict}))

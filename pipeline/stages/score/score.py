@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.plan import ListPlan, ScorePlan
+from pipeline.tables.columns import Columns
 from pipeline.tables.frames import real, real_series, text, whole
 
 PARTS = ("margin", "stability", "returns", "supply", "demand")
 
 
-def score(frame: pd.DataFrame, plan: ScorePlan) -> pd.DataFrame:
+def score(frame: Columns, plan: ScorePlan) -> pd.DataFrame:
     """Points of every candidate.
 
     Parameters

@@ -10,7 +10,7 @@ import pytest
 from pipeline.config.files import load_configs, load_plan
 from pipeline.config.plan import ExchangeRate, SupplierFacts
 from pipeline.costs.customs import imports_in_force, parse_imports
-from pipeline.stages.offers.choice import choose_offers, fold_platform, with_quotes
+from pipeline.stages.offers.choice import choose_offers, fold_platform, quoted_costs
 from pipeline.stages.offers.costs import Buying, Rates
 from pipeline.tables.frames import to_frame, whole
 from pipeline.tables.schemas import CANDIDATES, OFFERS, schema
@@ -368,7 +368,7 @@ def test_an_own_quote_takes_an_assumed_duty_along():
     told = plan(assumed_duty_share=0.30)
     frame = frame_of(offer(duty_included=None, ship_from="CN"), the_plan=told)
     frame = frame.assign(quoted_cost_cents=pd.array([500], "Int64"), own_quote_age_days=pd.array([3], "Int64"))
-    (found,) = with_quotes(frame, told).to_dict("records")
+    (found,) = quoted_costs(frame, told).to_dict("records")
     assert cents(found)[:4] == (500, 300, 150, 950)
 
 
@@ -495,7 +495,7 @@ def test_the_age_of_a_quote_is_counted_to_the_as_of_day_and_unknown_without_a_da
 
 def quoted(cents_, *offers):
     frame = frame_of(*offers).assign(quoted_cost_cents=pd.array([cents_], "Int64"), own_quote_age_days=pd.array([3], "Int64"))
-    found = with_quotes(frame, PLAN)
+    found = quoted_costs(frame, PLAN)
     return [whole(found, f"{name}_cents")[0].tolist()[0] for name in ("unit_cost", "landed_cost")], bool(found["is_quoted"].iloc[0])
 
 

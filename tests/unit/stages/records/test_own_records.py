@@ -230,7 +230,7 @@ def test_the_chance_of_lateness_is_the_mean_of_a_weak_prior_and_the_counts():
     counts = lateness_counts(
         to_frame(pa.Table.from_pylist([delivery(10, 9), delivery(9, 9), delivery(8, 8)], schema=schema(DELIVERIES))), AS_OF
     )
-    found = supplier_lateness(pd.Series(["S1", "S9", None, "S1"], dtype="str"), counts, RULES)
+    found = supplier_lateness(pd.DataFrame({"supplier_id": pd.Series(["S1", "S9", None, "S1"], dtype="str")}), counts, RULES)
     # 10 % of 10 deliveries before, then 1 of 3
     assert found["late_probability"].astype(object).where(found["late_probability"].notna(), None).tolist() == [2 / 13, 0.1, None, 2 / 13]
     assert found["deliveries"].isna().tolist() == [False, False, True, False]
@@ -240,5 +240,12 @@ def test_the_chance_of_lateness_is_the_mean_of_a_weak_prior_and_the_counts():
 def test_no_deliveries_and_no_suppliers_are_no_error():
     assert lateness() == {}
     assert (
-        len(supplier_lateness(pd.Series([], dtype="str"), lateness_counts(to_frame(schema(DELIVERIES).empty_table()), AS_OF), RULES)) == 0
+        len(
+            supplier_lateness(
+                pd.DataFrame({"supplier_id": pd.Series([], dtype="str")}),
+                lateness_counts(to_frame(schema(DELIVERIES).empty_table()), AS_OF),
+                RULES,
+            )
+        )
+        == 0
     )
