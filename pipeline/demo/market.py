@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -184,16 +185,34 @@ def build_market(products: int, weeks: int, seed: int, until: str) -> Market:
     catalogue = load_catalogue()
     n = products
     family = _families(stream(seed, 1), n)
-    families = int(family[-1]) + 1
     siblings = np.bincount(family)[family]
-    rank = np.arange(n) - np.searchsorted(family, family)
-
     rng = stream(seed, 2)
-    line = _lines(rng, catalogue, families)[family]
+    line = _lines(rng, catalogue, int(family[-1]) + 1)[family]
     shown = _shown_paths(rng, catalogue, line)
-    state, brand = (column[family] for column in _brands(rng, catalogue, line[np.searchsorted(family, np.arange(families))]))
+    state, brand = (column[family] for column in _brands(rng, catalogue, line[np.searchsorted(family, np.arange(family[-1] + 1))]))
+    parts: dict[str, Any] = {
+        "number": _scramble(np.arange(n), seed),
+        "parent": np.where(siblings > 1, _scramble(n + family, seed), -1),
+        "line": line,
+        "shown_path": shown,
+        "brand_state": state,
+        "brand": brand,
+    }
+    parts |= _titles(stream(seed, 3), catalogue, line, family, state)
+    parts |= _sizes(stream(seed, 4), catalogue, line, family)
+    parts |= _sales(stream(seed, 5), catalogue, line)
+    parts |= _listings(stream(seed, 6), weeks, parts["demand"], _is_powered(catalogue, line))
+    return Market(seed, calendar, catalogue, Products(**parts))
 
-    rng = stream(seed, 3)  # what the title says: one draw a family, but for the colour
+
+def _is_powered(catalogue: Catalogue, line: Whole) -> Flag:
+    return np.isin(catalogue.department[line], [DEPARTMENTS.index(d) for d in ("electronics", "powered")])
+
+
+def _titles(rng: np.random.Generator, catalogue: Catalogue, line: Whole, family: Whole, state: Whole) -> dict[str, Any]:
+    """What the title says: one draw a family, but for the colour."""
+    n, families = len(line), int(family[-1]) + 1
+    siblings, rank = np.bincount(family)[family], np.arange(n) - np.searchsorted(family, family)
     adjective, material, noun, feature = (
         pool.pick(line, rng.random(families)[family])
         for pool in (catalogue.adjectives, catalogue.materials, catalogue.nouns, catalogue.features)
@@ -207,8 +226,13 @@ def build_market(products: int, weeks: int, seed: int, until: str) -> Market:
     in_title = (rng.random(families)[family] < 0.64) & (state < BRAND_STATES.index("generic"))
     # A known mark that stands only in the title: the brand field is blank.
     in_field = ~((state == 0) & in_title & (rng.random(n) < 0.15))
+    names = ("adjective", "material", "noun", "feature", "pack", "colour", "form", "is_brand_in_title", "is_brand_in_field")
+    return dict(zip(names, (adjective, material, noun, feature, pack, colour, form, in_title, in_field), strict=True))
 
-    rng = stream(seed, 4)
+
+def _sizes(rng: np.random.Generator, catalogue: Catalogue, line: Whole, family: Whole) -> dict[str, Any]:
+    """Base price in cents, weight in grams (0: unknown) and the longest side in millimetres."""
+    n, families = len(line), int(family[-1]) + 1
     wished = catalogue.median_cents[line] * np.exp(0.42 * rng.standard_normal(families))[family]
     wished = np.clip(wished * np.exp(0.03 * rng.standard_normal(n)), 399, 29_999)
     ending = _choose(rng, (0.6, 0.15, 0.25), families)[family]  # 24.99, 24.95, any
@@ -217,10 +241,13 @@ def build_market(products: int, weeks: int, seed: int, until: str) -> Market:
     grams = np.round(catalogue.grams[line] * np.exp(0.5 * rng.standard_normal(families))[family])
     grams = np.where(rng.random(n) < 0.07, 0, np.maximum(grams, 20))
     side = np.round(90 * np.cbrt(np.maximum(grams, 50) / 50) * np.exp(0.2 * rng.standard_normal(n)))
+    return {"base_cents": base.astype(np.int64), "grams": grams.astype(np.int64), "side_mm": side.astype(np.int64)}
 
-    rng = stream(seed, 5)
+
+def _sales(rng: np.random.Generator, catalogue: Catalogue, line: Whole) -> dict[str, Any]:
+    """Demand, sellers' shares of the buy box, the true return rate, and what is known of it."""
+    n = len(line)
     demand = np.exp(4.3 + 1.3 * rng.standard_normal(n))
-    powered = np.isin(catalogue.department[line], [DEPARTMENTS.index(d) for d in ("electronics", "powered")])
     amazon = np.where(rng.random(n) < 0.12, rng.random(n), 0.0)
     strength = catalogue.return_strength[line]
     mean = catalogue.return_mean[line]
@@ -229,50 +256,26 @@ def build_market(products: int, weeks: int, seed: int, until: str) -> Market:
     evidence = _evidence(rng, rate / mean)
     orders = np.minimum(np.exp(3.0 + 1.2 * rng.standard_normal(n)), 400.0)
     top_seller = np.where(rng.random(n) < 0.6, np.clip(rng.beta(3, 4, n), 0.05, 1), np.nan)
+    names = ("demand", "amazon_share", "return_rate", "evidence", "own_orders", "top_seller_share")
+    return dict(zip(names, (demand, amazon, rate, evidence, orders, top_seller), strict=True))
 
-    rng = stream(seed, 6)
+
+def _listings(rng: np.random.Generator, weeks: int, demand: Real, powered: Flag) -> dict[str, Any]:
+    """Codes, ratings, flags and the weeks in which a product is listed; the order of the draws is part of the market."""
+    n = len(demand)
     gtin = (np.arange(n) * 7_919 + int(rng.integers(10**8))) % 10**8
     late = rng.random(n) < (0.08 if weeks > 1 else 0.0)
     early = rng.random(n) < (0.05 if weeks > 1 else 0.0)
     first_week = np.where(late, rng.integers(weeks, size=n), 0)
-    return Market(
-        seed,
-        calendar,
-        catalogue,
-        Products(
-            number=_scramble(np.arange(n), seed),
-            parent=np.where(siblings > 1, _scramble(n + family, seed), -1),
-            line=line,
-            shown_path=shown,
-            brand_state=state,
-            brand=brand,
-            is_brand_in_field=in_field,
-            is_brand_in_title=in_title,
-            adjective=adjective,
-            material=material,
-            noun=noun,
-            feature=feature,
-            pack=pack,
-            colour=colour,
-            form=form,
-            gtin=np.where(rng.random(n) < 0.12, -1, gtin),
-            has_valid_gtin=rng.random(n) >= 0.01,
-            base_cents=base.astype(np.int64),
-            grams=grams.astype(np.int64),
-            side_mm=side.astype(np.int64),
-            rating_tenths=np.clip(np.round(43 + 4 * rng.standard_normal(n)), 21, 50).astype(np.int64),
-            rating_count=np.floor(demand * np.exp(1.2 + 0.9 * rng.standard_normal(n))).astype(np.int64),
-            demand=demand,
-            sellers=1 + rng.poisson(2.5, n),
-            amazon_share=amazon,
-            top_seller_share=top_seller,
-            is_hazmat=rng.random(n) < 0.015,
-            has_batteries=powered & (rng.random(n) < 0.6),
-            return_rate=rate,
-            evidence=evidence,
-            own_orders=orders,
-            first_week=first_week,
-            last_week=np.where(early, rng.integers(weeks, size=n).clip(first_week), weeks - 1),
-            price_evidence=_choose(rng, (0.52, 0.325, 0.10, 0.045, 0.01), n),
-        ),
-    )
+    return {
+        "first_week": first_week,
+        "gtin": np.where(rng.random(n) < 0.12, -1, gtin),
+        "has_valid_gtin": rng.random(n) >= 0.01,
+        "rating_tenths": np.clip(np.round(43 + 4 * rng.standard_normal(n)), 21, 50).astype(np.int64),
+        "rating_count": np.floor(demand * np.exp(1.2 + 0.9 * rng.standard_normal(n))).astype(np.int64),
+        "sellers": 1 + rng.poisson(2.5, n),
+        "is_hazmat": rng.random(n) < 0.015,
+        "has_batteries": powered & (rng.random(n) < 0.6),
+        "last_week": np.where(early, rng.integers(weeks, size=n).clip(first_week), weeks - 1),
+        "price_evidence": _choose(rng, (0.52, 0.325, 0.10, 0.045, 0.01), n),
+    }

@@ -118,18 +118,21 @@ def build_suppliers(market: Market) -> Suppliers:
     )
 
 
-def build_offers(market: Market, suppliers: Suppliers) -> Offers:
-    """Draw zero to four offers a product, each from another supplier."""
-    products = market.products
-    n = len(products)
-    rng = stream(market.seed, 21)
+def _offered_by(rng: np.random.Generator, n: int, suppliers: int) -> tuple[Whole, Whole]:
+    """Product and supplier of each offer: zero to four a product, each from another supplier."""
     count = np.minimum(np.searchsorted(np.cumsum(OFFER_SHARES), rng.random(n), side="right"), len(OFFER_SHARES) - 1)
     product = np.repeat(np.arange(n), count)
     rank = np.arange(len(product)) - np.repeat(np.cumsum(count) - count, count)
     # A start and a stride below a third of the suppliers: the four can never meet.
-    start, stride = rng.integers(len(suppliers), size=n), rng.integers(1, (len(suppliers) - 1) // 3 + 1, size=n)
-    supplier = (start[product] + rank * stride[product]) % len(suppliers)
+    start, stride = rng.integers(suppliers, size=n), rng.integers(1, (suppliers - 1) // 3 + 1, size=n)
+    return product, (start[product] + rank * stride[product]) % suppliers
 
+
+def build_offers(market: Market, suppliers: Suppliers) -> Offers:
+    """Draw zero to four offers a product, each from another supplier."""
+    products = market.products
+    n = len(products)
+    product, supplier = _offered_by(stream(market.seed, 21), n, len(suppliers))
     m = len(product)
     rng = stream(market.seed, 22)
     share = rng.beta(*GOODS_SHARE, n)[product] * np.exp(0.09 * rng.standard_normal(m))

@@ -3,6 +3,8 @@
 English is written where it is said, as a text with named holes (`say("{n} products wait", n=3)`), and is what files keep; Chinese stands in
 the catalogues of this folder under that English text. What was put together elsewhere (a refusal, a reason's detail) is found again by its
 English pattern. A test reads the source for everything said and proves that no catalogue lacks it.
+
+May import: nothing of the program.
 """
 
 from __future__ import annotations

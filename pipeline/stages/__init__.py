@@ -1,1 +1,4 @@
-"""Pure stages: tables and frozen parameters in, tables out; no file, no clock, no environment, no chance."""
+"""Pure stages: tables and frozen parameters in, tables out; no file, clock, environment or random source.
+
+May import: its own packages, and `costs`, `config`, `tables`, `errors`; never `ingest`, `store` or `publish`.
+"""

@@ -1,7 +1,7 @@
 """The candidates of a bucket as one typed value: columns that stages read from and add to, each converted to an array once.
 
-A stage declares with `@stage` which columns it reads and which it adds. `Columns.run` gives the stage a view of the declared columns only, and
-refuses any other result than the declared columns, so a declaration that is not true fails at once.
+A stage declares with `@stage` which columns it reads and which it adds. `Columns.run` gives the stage a view of the declared columns only,
+and refuses any other result than the declared columns, so a declaration that is not true fails at once.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
 import pandas as pd
 
 from pipeline.tables import frames
@@ -61,6 +62,13 @@ def columns_of(function: Callable[..., Any]) -> StageColumns:
     return declared
 
 
+def _read_only(array: np.ndarray) -> np.ndarray:
+    """A view that cannot be written: the array is shared by every stage, and may be the column itself."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 class Columns:
     """Columns of n candidates by name, all on one index; conversions are kept until a column is replaced.
 
@@ -100,11 +108,7 @@ class Columns:
         key = (kind, name)
         if key not in self._converted:
             made = convert(self[name])
-            for array in made if isinstance(made, tuple) else (made,):
-                if array.flags.owndata or array.flags.writeable:
-                    array = array.view()  # noqa: PLW2901  the column itself must stay as it is
-                array.flags.writeable = False
-            self._converted[key] = made
+            self._converted[key] = tuple(map(_read_only, made)) if isinstance(made, tuple) else _read_only(made)
         return self._converted[key]
 
     def add(self, more: pd.DataFrame) -> None:
@@ -122,7 +126,7 @@ class Columns:
         ------
         KeyError
             The stage reads a column that it does not declare.
-        ValueError
+        AssertionError
             It gives other columns than it declares, or other rows.
         """
         declared = columns_of(function)
@@ -130,7 +134,7 @@ class Columns:
         added = result.frame if isinstance(result, HasFrame) else result
         if not isinstance(added, pd.DataFrame) or set(added.columns) != declared.adds or len(added) != len(self):
             odd = sorted(set(getattr(added, "columns", ())) ^ declared.adds)
-            raise ValueError(f"stage {function.__name__} gives {len(added)} rows, {len(self)} wanted; columns not as declared: {odd}")  # type: ignore[arg-type]
+            raise AssertionError(f"stage {function.__name__} gives columns that differ from its declaration, or other rows: {odd}")
         self.add(added)
         return result
 

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.plan import Forecast
-from pipeline.stages.prices.distribution import mixture_of, price_steps
+from pipeline.stages.prices.distribution import Known, mixture_of, price_steps
 from pipeline.stages.prices.pooled_moves import PriceModel, learn_prices
 from pipeline.stages.prices.steps import PriceSteps
 from pipeline.stages.prices.weekly_samples import GRID_DAYS, weekly_samples
+from pipeline.tables.columns import Columns
 
 _TRUST_SHARES = tuple(round(1 - 0.05 * step, 2) for step in range(16))  # 1 ... 0.25
 _RANKS_MIN = 400  # fewer prices cannot tell 80 % from 75 %
@@ -41,7 +42,7 @@ def _trust_share(history: pd.DataFrame, as_of: int, plan: Forecast, model: Price
     products = int(after.key[-1]) + 1 if len(after.key) else 0
     today = _price_on(after, products, origin)
     nothing = np.full(products, np.nan)
-    reported = mixture_of(pd.DataFrame(index=range(products)), today, before, (nothing, nothing), today > 0, plan, model)
+    reported = mixture_of(Columns(pd.DataFrame(index=range(products))), before, Known(today, nothing, nothing, today > 0), plan, model)
     owners, truths = [], []
     for ahead in range(GRID_DAYS, plan.horizon_days + 1, GRID_DAYS):
         true = _price_on(after, products, origin + ahead)

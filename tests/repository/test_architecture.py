@@ -6,6 +6,7 @@ decides what it may import.
 
 from __future__ import annotations
 
+import ast
 import doctest
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -173,6 +174,37 @@ def test_the_package_keeps_the_rules_of_the_architecture(root):
     modules, packages = read_package(root / PACKAGE)
     assert len(modules) > 5
     assert complaints(modules, packages) == []
+
+
+LONGEST_FUNCTION, MOST_PARAMETERS, LONGEST_MODULE = 60, 6, 330  # lines, without self; lines
+
+
+def test_functions_are_short_and_take_few_parameters(root):
+    found = []
+    for module, source in read_package(root / PACKAGE)[0].items():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef):
+                names = {argument.arg for argument in (*node.args.args, *node.args.kwonlyargs)} - {"self", "cls"}
+                # An option of a command is a parameter of its function: click hands them over so.
+                if len(names) > MOST_PARAMETERS and not module.startswith("pipeline.cli."):
+                    found.append(f"{module}.{node.name}: {len(names)} parameters")
+                if node.end_lineno - node.lineno >= LONGEST_FUNCTION:
+                    found.append(f"{module}.{node.name}: {node.end_lineno - node.lineno + 1} lines")
+    assert found == []
+
+
+def test_every_package_says_what_it_is_for_and_what_it_may_import(root):
+    modules, packages = read_package(root / PACKAGE)
+    lacking = [name for name in packages if "import" not in (ast.get_docstring(ast.parse(modules[name])) or "")]
+    assert lacking == []
+
+
+def test_the_root_holds_packages_and_at_most_six_files(root):
+    assert len(list((root / PACKAGE).glob("*.py"))) <= 6
+    lines = {path: len(path.read_text("utf-8").splitlines()) for path in (root / PACKAGE).rglob("*.py")}
+    for folder in {path.parent for path in lines}:
+        assert sum(count for path, count in lines.items() if path.parent == folder) <= 0.14 * sum(lines.values()), folder
+    assert [path for path, count in lines.items() if count > LONGEST_MODULE] == []
 
 
 # The checker itself: each forbidden statement is found, a similar allowed one is not.

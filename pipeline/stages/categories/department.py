@@ -9,7 +9,7 @@ import pandas as pd
 from pipeline.stages.categories.gate import CategoryPolicy, CategoryRules, classify
 from pipeline.stages.categories.overrides import with_overrides
 from pipeline.stages.categories.text_model import CategoryModel
-from pipeline.tables.columns import Columns
+from pipeline.tables.columns import Columns, stage
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,14 @@ class Gate:
     model: CategoryModel | None = None
 
 
+@stage(
+    reads="brand category_path title",
+    adds="""
+        brand_key brand_state category_evidence category_reason category_verdict department fee_category_assumed guessed_fees return_class
+        rules_version
+    """,
+    optional="marketplace product_id",
+)
 def departments(candidates: Columns, gate: Gate, decisions: pd.DataFrame, as_of: int) -> pd.DataFrame:
     """Department, brand and category verdict of each listing (see `classify`), with the seller's overrides that hold on the day.
 

@@ -1,12 +1,12 @@
 """The category and brand gate: which department a listing belongs to, and whether it may be sold without a person's look.
 
-The rules are data (`configs/categories/*.toml`, see docs/categories.md). The gate's parts are files of their own: `category_rules`
-compiles the data, `category_paths` reads paths, `category_titles` titles, `brands` brand cells, `category_decision` decides.
+The rules are data (`configs/categories/*.toml`, see docs/categories.md). The parts of the gate are modules beside this one: `rule_tables`
+compiles the data, `paths` reads paths, `titles` and `title_scan` titles, `brands` brand cells, and `decision` decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TypeVar
@@ -14,13 +14,14 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from pipeline.stages.categories.decision import SEVERITY, CategoryPolicy, Opinion, Terms, brand_of, judge
-from pipeline.stages.categories.paths import PathReader
+from pipeline.stages.categories.decision import SEVERITY, BrandClaim, CategoryPolicy, Opinion, Terms, brand_of, judge
+from pipeline.stages.categories.paths import PathFacts, PathReader
 from pipeline.stages.categories.prediction import opinions
 from pipeline.stages.categories.rule_tables import DEPARTMENTS, RESTRICTED, RETURN_CLASSES, CategoryRules, compile_rules
 from pipeline.stages.categories.text_model import CategoryModel
 from pipeline.stages.categories.title_scan import TitleScanner
 from pipeline.stages.categories.titles import TitleHits
+from pipeline.tables.columns import Columns
 
 __all__ = ["COLUMNS", "DEPARTMENTS", "RETURN_CLASSES", "SEVERITY", "CategoryPolicy", "CategoryRules", "classify", "compile_rules"]
 
@@ -37,7 +38,6 @@ COLUMNS = (
     "fee_category",
     "fee_category_assumed",
 )
-from pipeline.tables.columns import Columns
 
 Codes = np.ndarray  # int64, one per row: a place in the list of unlike values beside it
 
@@ -100,8 +100,7 @@ def classify(candidates: Columns, rules: CategoryRules, policy: CategoryPolicy, 
         Reads `title`, `brand`, `category_path` (text, missing allowed; segments apart by `>`, `›`, `»` or `＞`).
     rules : CategoryRules
         From `compile_rules`.
-    policy : CategoryPolicy
-        What each case leads to.
+    policy : CategoryPolicy, what each case leads to.
     model : CategoryModel, optional
         Used for rows without a known category while the policy reviews them; without it they are all reviewed.
 
@@ -112,47 +111,31 @@ def classify(candidates: Columns, rules: CategoryRules, policy: CategoryPolicy, 
         (empty for the last two), `category_verdict` (pass, review, reject), `category_reason` (one sentence),
         `category_evidence`, `return_class`, `fee_category` (all text), `fee_category_assumed` (bool: guessed from the root,
         or not known at all).
-
-    Raises
-    ------
-    KeyError
-        One of the three columns is not there.
     """
     readers = _readers(_Compiled(rules, policy.known_brands))
-    book, scanner = readers.book, readers.scanner
+    book = readers.book
     terms = Terms(policy, frozenset(book.column[k].key if k in book.column else k for k in map(book.key, policy.authorised_brands)))
     path_codes, paths = _facts(candidates["category_path"], readers.paths.read)
     brand_codes, cells = _facts(candidates["brand"], book.state)
-    hit_codes, findings = scanner.scan(candidates["title"].astype(object).tolist())
-    silent = np.array([path.is_uninformative for path in paths], dtype=bool)
-    reported: list[Opinion | None] = [None]
-    opinion_codes = np.zeros(len(candidates), dtype=np.int64)
-    if model is not None and policy.no_category == "review":
-        asked = silent[path_codes]
-        foreign = np.array([path.is_tree for path in paths], dtype=bool)[path_codes]
-        opinion_codes, reported = opinions(candidates, asked, foreign, scanner.rests, model)
+    hit_codes, findings = readers.scanner.scan(candidates["title"].astype(object).tolist())
+    opinion_codes, found_opinions = _opinions(candidates, (path_codes, paths), readers, policy, model)
 
     # An empty brand cell leaves the claim to the title: only there do brand and findings make one claim together.
     missing = np.array([state == "missing" for state, _, _ in cells])
     claims, claim_codes = _pairs(brand_codes, np.where(missing[brand_codes], hit_codes, 0), len(findings))
     owners = [brand_of(cells[brand], findings[hit]) for brand, hit in claims]
-    # Rows with equal deciding facts are judged once. A brand decides in apparel, where the category is unknown, and when its maker
-    # makes toys; elsewhere any other brand stands for it.
-    worn = np.array([path.is_worn for path in paths], dtype=bool)
-    toys = np.array([known is not None and known.kind == "toy" for _, _, known in owners], dtype=bool)
-    counts = worn[path_codes] | silent[path_codes] | toys[claim_codes]
     if policy.licence_goods == "pass":
-        is_calm = np.array(
-            [path.department not in RESTRICTED and not path.is_worn and not path.is_uninformative for path in paths], dtype=bool
+        calm = [path.department not in RESTRICTED and not path.is_worn and not path.is_uninformative for path in paths]
+        hit_codes, findings = _without_goods(hit_codes, findings, np.array(calm, dtype=bool)[path_codes])
+    deciding = _deciding_claims((path_codes, paths), claim_codes, owners)
+    evidence, evidence_codes = _pairs(hit_codes, opinion_codes, len(found_opinions))
+    cases, case_codes = _pairs(path_codes * len(owners) + deciding, evidence_codes, len(evidence))
+    verdicts = [
+        judge(
+            paths[both // len(owners)], owners[both % len(owners)], findings[evidence[place][0]], terms, found_opinions[evidence[place][1]]
         )
-        hit_codes, findings = _without_goods(hit_codes, findings, is_calm[path_codes])
-    deciding = np.where(counts, claim_codes, int(np.argmin(toys)) if len(toys) else 0)
-    said, said_codes = _pairs(hit_codes, opinion_codes, len(reported))
-    cases, case_codes = _pairs(path_codes * max(len(owners), 1) + deciding, said_codes, len(said))
-    verdicts = []
-    for both, place in cases:
-        path, owner = divmod(both, max(len(owners), 1))
-        verdicts.append(judge(paths[path], owners[owner], findings[said[place][0]], terms, reported[said[place][1]]))
+        for both, place in cases
+    ]
     out = {
         "department": _texts((path.department for path in paths), path_codes),
         "brand_state": _texts((state for state, _, _ in owners), claim_codes),
@@ -165,6 +148,29 @@ def classify(candidates: Columns, rules: CategoryRules, policy: CategoryPolicy, 
         "fee_category_assumed": np.array([path.fee_assumed for path in paths], dtype=bool)[path_codes],
     }
     return pd.DataFrame(out, index=candidates.index)
+
+
+def _opinions(
+    candidates: Columns, coded_paths: tuple[Codes, list[PathFacts]], readers: _Readers, policy: CategoryPolicy, model: CategoryModel | None
+) -> tuple[Codes, list[Opinion | None]]:
+    """The text model's opinion of each row (place 0: none), for rows without a known category while the policy reviews them."""
+    path_codes, paths = coded_paths
+    if model is None or policy.no_category != "review":
+        return np.zeros(len(candidates), dtype=np.int64), [None]
+    asked = np.array([path.is_uninformative for path in paths], dtype=bool)[path_codes]
+    foreign = np.array([path.is_tree for path in paths], dtype=bool)[path_codes]
+    return opinions(candidates, asked, foreign, readers.scanner.rests, model)
+
+
+def _deciding_claims(coded_paths: tuple[Codes, list[PathFacts]], claim_codes: Codes, owners: Sequence[BrandClaim]) -> Codes:
+    """The claim that decides each row, so that rows with equal deciding facts are judged once.
+
+    A brand decides in apparel, where the category is unknown, and when its maker makes toys; elsewhere any other brand stands for it.
+    """
+    path_codes, paths = coded_paths
+    toys = np.array([known is not None and known.kind == "toy" for _, _, known in owners], dtype=bool)
+    decides = np.array([path.is_worn or path.is_uninformative for path in paths], dtype=bool)[path_codes] | toys[claim_codes]
+    return np.where(decides, claim_codes, int(np.argmin(toys)) if len(toys) else 0)
 
 
 def _pairs(left: Codes, right: Codes, rights: int) -> tuple[list[tuple[int, int]], Codes]:

@@ -24,7 +24,7 @@ from pipeline.stages.margin.purchase_cost import in_currency, max_purchase, sour
 from pipeline.stages.margin.solving import max_landed_cost, smallest_price, surely_holds_from
 from pipeline.stages.offers.costs import Rates
 from pipeline.stages.prices.distribution import NAMES, Prices
-from pipeline.tables.columns import Columns
+from pipeline.tables.columns import Columns, stage
 from pipeline.tables.frames import flag, real, real_series, whole, whole_series, word_series
 
 
@@ -59,6 +59,22 @@ class _Orders:
         return rows, self.terms.take(rows)
 
 
+@stage(
+    reads="""
+        accepts_returns currency duty_cents fee_category freight_cents import_vat_cents is_cost_complete is_duty_assumed is_hazmat
+        is_import_vat_assumed landed_cost_cents marketplace own_monthly_units package_height_mm package_length_mm package_weight_g
+        package_width_mm referral_rate return_alpha return_beta return_days return_rate_mean shipping_cost_cents supplier_currency
+    """,
+    adds="""
+        advertising_cost_cents break_even_price_cents cash_lost_per_return_cents closing_fee_cents expected_return_loss_cents fba_card
+        fba_fee_cents fba_net_profit_cents fba_note fba_tier fee_note fee_origin fee_schedule fulfilment_advice gate_gross_margin
+        gate_net_margin gate_net_profit_cents gross_margin gross_margin_all gross_margin_goods has_money_plan is_profit_known
+        kept_profit_cents landed_share margin_held_share margin_hold_probability max_landed_cost_cents max_purchase_cost_cents
+        max_purchase_cost_cny_cents max_purchase_cost_supplier_cents net_margin net_profit_cents net_profit_expected_cents
+        net_profit_p10_cents net_profit_p90_cents payment_cost_cents plan_fee_cents referral_fee_cents refund_fee_cents
+        sourcing_profit_cents target_price_cents
+    """,
+)
 def unit_economics(candidates: Columns, prices: Prices, plan: Plan, tariff: Tariff) -> pd.DataFrame:
     """Fees, profit and solved costs of every candidate.
 

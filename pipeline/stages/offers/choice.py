@@ -16,7 +16,7 @@ import pandas as pd
 from pipeline.config.plan import Plan
 from pipeline.costs.fees import PPM, half_up
 from pipeline.stages.offers.costs import Buying, OfferCosts, offer_costs
-from pipeline.tables.columns import Columns
+from pipeline.tables.columns import Columns, stage
 from pipeline.tables.frames import days, flag, text, whole, whole_series
 
 _COST_FLAGS = (
@@ -43,6 +43,16 @@ def fold_platform(name: str | None) -> str | None:
     return folded or None
 
 
+@stage(
+    reads="currency marketplace package_height_mm package_length_mm package_weight_g package_width_mm price_cents",
+    adds="""
+        accepts_returns backup_suppliers duty_basis duty_cents freight_cents handling_days has_offer has_tracking import_vat_cents
+        is_cost_complete is_duty_assumed is_duty_unknown is_freight_scope_unknown is_import_vat_assumed is_import_vat_unknown
+        is_label_assumed is_label_heavy is_offer_expired is_rate_old lacks_duty lacks_freight lacks_rate landed_cost_cents matched_by
+        offer_title offers_read pack_quantity platform quote_age_days return_days shipping_cost_cents supplier_contact supplier_currency
+        supplier_id suppliers unit_cost_cents
+    """,
+)
 def choose_offers(candidates: Columns, offers: pd.DataFrame, buying: Buying) -> pd.DataFrame:
     """The offer to buy each candidate by, with its cost in the marketplace's currency.
 
@@ -199,6 +209,13 @@ def _taken(chosen: np.ndarray, offers: pd.DataFrame, costs: OfferCosts, facts: M
     return pd.DataFrame(columns).set_index(index)
 
 
+@stage(
+    reads="""
+        duty_cents freight_cents import_vat_cents is_duty_assumed is_import_vat_assumed landed_cost_cents own_quote_age_days
+        quote_age_days quoted_cost_cents unit_cost_cents
+    """,
+    adds="duty_cents import_vat_cents is_quoted landed_cost_cents quote_age_days unit_cost_cents",
+)
 def quoted_costs(frame: Columns, plan: Plan) -> pd.DataFrame:
     """Costs of the chosen offers with the seller's own valid quote (`quoted_cost_cents`) in place of the listed unit cost.
 

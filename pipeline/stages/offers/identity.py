@@ -8,7 +8,7 @@ import unicodedata
 import numpy as np
 import pandas as pd
 
-from pipeline.tables.columns import Columns
+from pipeline.tables.columns import Columns, stage
 
 _LENGTHS = {8, 12, 13, 14}
 
@@ -62,6 +62,10 @@ def _counts(titles: pd.Series) -> np.ndarray:
     return np.r_[found, 0][codes]
 
 
+@stage(
+    reads="offer_title pack_quantity title",
+    adds="is_pack_suspect",
+)
 def pack_suspects(candidates: Columns) -> pd.DataFrame:
     """`is_pack_suspect`: do the pack counts of the listing's and the chosen offer's title contradict each other?"""
     differs = packs_differ(candidates["title"], candidates["offer_title"], candidates["pack_quantity"])

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.plan import Rules
-from pipeline.tables.columns import Columns
+from pipeline.tables.columns import Columns, stage
 from pipeline.tables.frames import days, real_series, whole_series
 
 
@@ -25,6 +25,10 @@ def lateness_counts(deliveries: pd.DataFrame, as_of: int) -> pd.DataFrame:
     return grouped.reset_index()
 
 
+@stage(
+    reads="supplier_id",
+    adds="deliveries late_deliveries late_probability",
+)
 def supplier_lateness(candidates: Columns, counts: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Each candidate's supplier: `deliveries`, `late_deliveries` (Int64) and `late_probability`.
 

@@ -28,7 +28,7 @@ from pipeline.stages.prices.forecast import (
 from pipeline.stages.prices.pooled_moves import KERNEL_POINTS, PriceModel
 from pipeline.stages.prices.steps import PriceSteps, remembered, steps_of
 from pipeline.stages.prices.weekly_samples import weekly_changes
-from pipeline.tables.columns import Columns
+from pipeline.tables.columns import Columns, stage
 from pipeline.tables.frames import days, whole, whole_series
 from pipeline.tables.price_rows import PriceRows, in_order
 
@@ -54,6 +54,13 @@ class Prices:
     mixture: Mixture
 
 
+QUANTILE_COLUMNS = tuple(f"{kind}_{name}_cents" for kind in ("price", "price_forecast") for name in NAMES)
+
+
+@stage(
+    reads="avg30_price_cents avg90_price_cents currency price_cents sd90_price_cents",
+    adds=" ".join(("price_cents", "gate_price_cents", "price_evidence", *QUANTILE_COLUMNS)),
+)
 def price_distributions(candidates: Columns, history: pd.DataFrame, as_of: int, plan: Forecast, model: PriceModel | None = None) -> Prices:
     """Price facts and forecast of every candidate.
 
@@ -92,7 +99,7 @@ def price_distributions(candidates: Columns, history: pd.DataFrame, as_of: int, 
     # Without a current price nothing can be sold, so nothing is forecast; its past still stands as facts.
     today = np.where(known, price, 0)
     past = (np.where(summary, centre_log, np.nan), np.where(summary, sigma, np.nan))
-    mixture = mixture_of(candidates, today, steps, past, from_history, plan, model or PriceModel())
+    mixture = mixture_of(candidates, steps, Known(today, *past, from_history), plan, model or PriceModel())
     forecast = mixture.atoms()
 
     fact_values, has_facts = quantiles(facts, n)
@@ -139,19 +146,24 @@ def _summary_sigma(candidates: Columns, price: np.ndarray, plan: Forecast) -> np
     return np.sqrt(np.log1p(relative**2))
 
 
-def mixture_of(
-    candidates: Columns,
-    today: np.ndarray,
-    steps: PriceSteps,
-    past: tuple[np.ndarray, np.ndarray],
-    from_history: np.ndarray,
-    plan: Forecast,
-    model: PriceModel,
-) -> Mixture:
-    """Next prices of n candidates in minor units, as weighted points: today's price, where it stood before, and a spread around it.
-
-    `today`, `from_history` have shape (n,), `past` belongs to the candidates' rows; an untrained `model` leaves the plan's values.
+@dataclass(frozen=True)
+class Known:
+    """What is known of n candidates beside their steps, in minor units and logs: today's price (0: none), the centre and spread of a
+    summary (NaN without one), and whether there is a history.
     """
+
+    today: np.ndarray
+    past_log: np.ndarray
+    past_sigma: np.ndarray
+    from_history: np.ndarray
+
+
+def mixture_of(candidates: Columns, steps: PriceSteps, known: Known, plan: Forecast, model: PriceModel) -> Mixture:
+    """Next prices of n candidates in minor units, as weighted points: today's price, earlier prices, and a spread around it.
+
+    An untrained `model` leaves the plan's values.
+    """
+    today, from_history = known.today, known.from_history
     n = len(today)
     prior = model.hazard if model.hazard is not None else plan.hazard_prior
     seen = weekly_changes(steps, n)
@@ -164,14 +176,14 @@ def mixture_of(
     used = (weight > 0) & from_history[row]
     memory = normalised(row[used], steps.cents[used], weight[used], n)
     trust = np.where(np.bincount(memory.row, minlength=n) > 0, trust, 0.0)
-    summary = ~np.isnan(past[1])
+    summary = ~np.isnan(known.past_sigma)
     return Mixture(
         today=today,
         stay=np.where(summary, _summary_stay(candidates, today, plan, model), stay) if summary.any() else stay,
         trust=np.where(summary, 1.0, np.where(from_history, trust, 0.0)),
         memory=memory,
-        past_log=past[0],
-        past_sigma=past[1],
+        past_log=known.past_log,
+        past_sigma=known.past_sigma,
         # The forecast's weighted prices and its exact evaluation look at the same ratios.
         kernel=thinned(np.array(model.kernel) if model.kernel is not None else stored_kernel(plan), LEVELS),
     )

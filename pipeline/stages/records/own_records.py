@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.tables.columns import Columns
+from pipeline.tables.columns import Columns, stage
 from pipeline.tables.frames import days, text, whole, whole_series
 
 KEY = ["marketplace", "product_id"]
@@ -60,6 +60,13 @@ def _apart(reported: pd.DataFrame) -> pd.DataFrame:
     return reported[kept]
 
 
+@stage(
+    reads="marketplace product_id",
+    adds="""
+        mature_orders mature_returned own_monthly_units own_orders_back own_returned_orders own_returned_units own_sold_orders
+        own_sold_units recent_units
+    """,
+)
 def own_counts(candidates: Columns, from_orders: pd.DataFrame, from_reports: pd.DataFrame) -> pd.DataFrame:
     """The seller's counts of each candidate (missing where there are none): from order lines, else from return reports.
 
@@ -77,6 +84,10 @@ def own_counts(candidates: Columns, from_orders: pd.DataFrame, from_reports: pd.
     return pd.DataFrame(columns).set_index(candidates.index)
 
 
+@stage(
+    reads="marketplace product_id",
+    adds="decision hidden_by is_listed own_quote_age_days own_sku quoted_cost_cents",
+)
 def seller_marks(candidates: Columns, decisions: pd.DataFrame, listed: pd.DataFrame, as_of: int, skip_weeks: int) -> pd.DataFrame:
     """The newest decision on each candidate that holds on the as-of day, whether it hides it, and whether it is listed already.
 

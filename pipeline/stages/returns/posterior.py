@@ -15,12 +15,20 @@ from scipy.special import betaincc, betaincinv
 
 from pipeline.config.plan import Returns
 from pipeline.stages.returns.prior import ReturnModel
-from pipeline.tables.columns import Columns
+from pipeline.tables.columns import Columns, stage
 from pipeline.tables.frames import real, real_series, text, whole, whole_series
 
 CONFIGURED, FITTED = "configured", "fitted"  # where a row's prior comes from
 
 
+@stage(
+    reads="currency return_class return_flag return_rate returned_orders returned_units sold_orders sold_units",
+    adds="""
+        is_return_excess return_alpha return_beta return_evidence return_orders return_over_limit_probability return_prior
+        return_prior_mean return_prior_orders return_rate_high return_rate_low return_rate_mean
+    """,
+    optional="price_cents title",
+)
 def return_risk(candidates: Columns, counts: pd.DataFrame, plan: Returns, model: ReturnModel | None = None) -> pd.DataFrame:
     """Posterior return rate of every candidate.
 

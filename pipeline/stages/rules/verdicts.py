@@ -16,7 +16,7 @@ import pyarrow as pa
 from pipeline.config.plan import Plan
 from pipeline.stages.rules.limits import Rule, evaluate
 from pipeline.stages.rules.outcomes import PASS, REJECT, REVIEW, SEVERITIES, Outcome
-from pipeline.tables.columns import Columns
+from pipeline.tables.columns import Columns, stage
 from pipeline.tables.frames import flag, text, whole
 from pipeline.tables.published import REASONS
 
@@ -110,6 +110,18 @@ class Judgement:
     frame: pd.DataFrame
 
 
+@stage(
+    reads="""
+        amazon_share_90 brand brand_key brand_state category_reason category_verdict currency deliveries department fba_net_profit_cents
+        fba_note fee_note fee_origin fee_schedule gate_gross_margin gate_net_margin gate_net_profit_cents gate_price_cents handling_days
+        has_batteries has_money_plan has_offer has_tracking hidden_by is_duty_unknown is_freight_scope_unknown is_gtin_invalid is_hazmat
+        is_heat_sensitive is_import_vat_unknown is_label_heavy is_offer_expired is_pack_suspect is_return_excess lacks_duty lacks_freight
+        lacks_rate landed_share late_deliveries margin_hold_probability marketplace matched_by net_profit_cents out_of_stock_share_90
+        own_monthly_units platform price_cents quote_age_days return_evidence return_orders return_over_limit_probability
+        return_prior_mean supplier_contact suppliers title top_seller_share_90 unit_cost_cents vat_region
+    """,
+    adds="verdict",
+)
 def apply_rules(candidates: Columns, plan: Plan, digits: Mapping[str, int]) -> Judgement:
     """Evaluate every rule, and give each candidate its verdict: rejected, incomplete, review or passed."""
     outcomes, missing = evaluate(candidates, plan, digits), missing_facts(candidates)

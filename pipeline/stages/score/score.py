@@ -13,12 +13,19 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.plan import ListPlan, ScorePlan
-from pipeline.tables.columns import Columns
+from pipeline.tables.columns import Columns, stage
 from pipeline.tables.frames import real, real_series, text, whole
 
 PARTS = ("margin", "stability", "returns", "supply", "demand")
 
 
+@stage(
+    reads="""
+        expected_return_loss_cents handling_days kept_profit_cents late_probability monthly_sold net_profit_expected_cents
+        net_profit_p10_cents price_cents price_forecast_p50_cents suppliers
+    """,
+    adds="score score_coverage score_demand score_margin score_returns score_stability score_supply",
+)
 def score(frame: Columns, plan: ScorePlan) -> pd.DataFrame:
     """Points of every candidate.
 

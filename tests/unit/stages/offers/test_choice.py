@@ -368,7 +368,7 @@ def test_an_own_quote_takes_an_assumed_duty_along():
     told = plan(assumed_duty_share=0.30)
     frame = frame_of(offer(duty_included=None, ship_from="CN"), the_plan=told)
     frame = frame.assign(quoted_cost_cents=pd.array([500], "Int64"), own_quote_age_days=pd.array([3], "Int64"))
-    (found,) = quoted_costs(frame, told).to_dict("records")
+    (found,) = frame.assign(**quoted_costs(frame, told)).to_dict("records")
     assert cents(found)[:4] == (500, 300, 150, 950)
 
 
