@@ -1,4 +1,4 @@
-"""Commands that write files for people again, or read what a person filled in."""
+"""Commands that write files for people or read a workbook that a person filled in: report, decide, sourcing."""
 
 from __future__ import annotations
 

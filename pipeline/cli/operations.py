@@ -1,4 +1,4 @@
-"""Commands for whoever keeps it running: runs that stand, a look over the machine, schedules."""
+"""Commands for operators: history, rollback, doctor, schedule."""
 
 from __future__ import annotations
 

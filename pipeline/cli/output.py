@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from pipeline.engine import Work
     from pipeline.messages import Words
 
-# Which language was asked for, and which the plan in hand names; kept here, since a refusal ends in `main`.
+# The language of `--lang` and that of the plan in use; kept here because `main` prints refusals.
 _asked: dict[str, str | None] = {"lang": None, "plan": None}
 
 
 def set_language(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    """Take `--lang` over, before any other word of the command is read."""
+    """Store `--lang`; click calls this before it reads the other arguments."""
     _asked["lang"] = value
 
 
@@ -33,38 +33,38 @@ def requested_language() -> str | None:
 
 
 def follow(language: str | None) -> None:
-    """Speak the language of the plan in hand, where none was asked for."""
+    """Use the language of the plan where `--lang` is not given."""
     _asked["plan"] = language
 
 
 def words() -> Words:
-    """Speaks the language asked for."""
+    """The messages in the requested language."""
     from pipeline.messages import Words, chosen
 
     return Words(chosen(_asked["lang"], _asked["plan"], os.environ, by_locale=True))
 
 
 def is_watched() -> bool:
-    """Whether a person sees stderr."""
+    """Whether stderr is a terminal."""
     return sys.stderr.isatty()
 
 
 def screen() -> Console:
-    """Stderr for what moves."""
+    """A console on stderr, for progress bars."""
     from rich.console import Console
 
     return Console(file=sys.stderr)
 
 
 def bar(work: Work) -> AbstractContextManager[object]:
-    """How far a piece of work is, on stderr while it lasts."""
+    """A progress bar on stderr while the work lasts."""
     from pipeline.cli.progress import Bar
 
     return Bar(screen(), work, words())
 
 
 def answer(lines: list[str] | str, stream: str = "stdout") -> None:
-    """Print text that may hold strangers' words: no control or direction-changing characters, no failure under any locale."""
+    """Print text that may contain untrusted input: control and direction characters are replaced, and no locale makes it fail."""
     out = sys.stdout if stream == "stdout" else sys.stderr
     for line in [lines] if isinstance(lines, str) else lines:
         safe = "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in line)
@@ -81,7 +81,7 @@ _COLOURS = {
 
 
 def _coloured(line: str) -> str:
-    """The line with the mark at its beginning in colour; the mark says it in words too."""
+    """The line with the word at its beginning in colour; the word alone already gives the state."""
     found = _MARK.match(line)
     if not found:
         return line
@@ -89,9 +89,9 @@ def _coloured(line: str) -> str:
 
 
 def answer_json(value: object) -> None:
-    """Print a value as JSON, in ASCII where standard output is not UTF-8; values that JSON does not know are written as text.
+    """Print a value as JSON, in ASCII where standard output is not UTF-8; values without a JSON type are written as text.
 
-    Characters that a terminal might obey (controls, direction marks, line separators) are escaped, so that the text reads back the same.
+    Characters that a terminal may act on (controls, direction marks, line separators) are escaped, so that the value stays the same.
     """
     ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
     text = json.dumps(value, ensure_ascii=ascii_only, indent=1, default=str)

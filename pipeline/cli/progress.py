@@ -14,7 +14,7 @@ from pipeline.messages import Words
 
 
 def progress_line(work: Work, seconds: float, words: Words) -> str:
-    """Bytes read, rows a second and the time left at the pace so far; or buckets decided."""
+    """Bytes read, rows per second and the remaining time at this rate; or buckets decided."""
     done, rows = work.done()
     left = timedelta(seconds=round(seconds * max(work.total - done, 0) / done)) if done else "?"
     if work.is_bytes:
@@ -27,11 +27,11 @@ def progress_line(work: Work, seconds: float, words: Words) -> str:
 
 
 class Bar(Progress):
-    """Shows a piece of work while it lasts, and leaves no trace of itself."""
+    """Shows the progress of work while it lasts; the bar is erased at the end."""
 
     def __init__(self, console: Console, work: Work, words: Words) -> None:
         self._work, self._words, self._began = work, words, time.monotonic()
-        # What else is printed meanwhile goes where it was meant to go.
+        # Other output during the work keeps its own stream.
         super().__init__(
             TextColumn("{task.description}", markup=False), BarColumn(bar_width=20), console=console, transient=True, redirect_stdout=False,
             redirect_stderr=False, refresh_per_second=4,
@@ -39,7 +39,7 @@ class Bar(Progress):
         self.add_task("", total=work.total)
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """Looks anew each time that it is drawn."""
+        """Update the progress each time the bar is drawn."""
         line = progress_line(self._work, time.monotonic() - self._began, self._words)
         for shown in self.task_ids:
             self.update(shown, completed=self._work.done()[0], description=line)

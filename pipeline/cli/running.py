@@ -1,4 +1,4 @@
-"""The command that makes a week's list."""
+"""The command `run`, which makes the list of a week."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | 
     from pipeline.unattended.supervisor import Outputs, RunRequest, supervised_run
 
     def use_plan_language() -> None:
-        # Not before the lock is held: reading a plan loads the libraries.
+        # Only after the lock is held, because reading a plan loads heavy libraries.
         from pipeline.runs.lookup import plan_language
 
         follow(plan_language(asked["plan"]))
@@ -74,7 +74,7 @@ def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | 
 
 
 def _name_plan(data: Path, plan: Path | None, say: Callable[[str], None], warn: Callable[[str], None]) -> None:
-    """A plan that was found and not named is told of, and so is one that may be meant and is not used."""
+    """Report a plan that is used without being named, and warn of one that may be meant but is not used."""
     beside = data / OWN_PLAN
     if plan is None and beside.is_file():
         warn(f"{beside} is not used; to use it, add --plan {shlex.quote(str(beside))}")

@@ -1,4 +1,4 @@
-"""Commands to set up: the plan, the sources, the data folder, an invented market."""
+"""Commands for setup: config, sources, init, demo."""
 
 from __future__ import annotations
 

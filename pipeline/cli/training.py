@@ -1,4 +1,4 @@
-"""The command that fits models to one's own records."""
+"""The command `train`, which fits models to the seller's own records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.cli.output import answer, answer_json, bar, follow, is_watched, wo
 
 @dataclass(frozen=True)
 class Fitting:
-    """What `train` was asked."""
+    """Options of `train`, as the command received them."""
 
     dumps: tuple[Path, ...]
     week: str | None

@@ -1,4 +1,4 @@
-"""Commands that look at a dump or a list and write nothing."""
+"""Commands that show a dump or a list and write nothing: check, explain, rejects, diff."""
 
 from __future__ import annotations
 

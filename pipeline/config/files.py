@@ -1,4 +1,4 @@
-"""The plan and the other files of `configs/`, read once into frozen models; what is not known is refused, never passed over."""
+"""Read the plan and the other files of `configs/` into frozen models; an unknown key is refused, never ignored."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Marketplace:
 
 @dataclass(frozen=True, eq=False)
 class Configs:
-    """The rest of `configs/`, parsed not yet compiled by the parts that own it; compared by identity."""
+    """The rest of `configs/` as parsed TOML; each stage compiles its own part. Compared by identity."""
 
     marketplaces: Mapping[str, Marketplace]
     fee_tables: Mapping[str, Mapping[str, Any]]
@@ -53,7 +53,7 @@ class Configs:
 
 
 def code_digest() -> str:
-    """SHA-256 over the program's own files and `configs/`: what can change an answer beside the data and the libraries.
+    """SHA-256 over the program's files and `configs/`, which can change a result besides the data and the libraries.
 
     A clone and a package installed from it have the same digest.
     """
@@ -66,7 +66,7 @@ def code_digest() -> str:
 
 
 def read_lock(name: str) -> dict[str, str]:
-    """Package -> version of `requirements/NAME.txt` for this Python; nothing in an installed package, which has no such file."""
+    """Package -> version of `requirements/NAME.txt` for this Python; empty in an installed package, which has no such file."""
     path = None if CLONE is None else CLONE / "requirements" / f"{name}.txt"
     if path is None or not path.is_file():
         return {}
@@ -83,7 +83,7 @@ def read_lock(name: str) -> dict[str, str]:
 
 
 def read_templates() -> dict[str, str]:
-    """The report's templates, style and script by file name."""
+    """The report's templates, style sheet and script by file name."""
     return {path.name: path.read_text(encoding="utf-8") for path in sorted(TEMPLATES.iterdir()) if path.is_file()}
 
 
@@ -105,12 +105,12 @@ def newest_schedules() -> dict[dt.date, list[str]]:
 
 @functools.lru_cache(maxsize=128)
 def _parsed(content: bytes) -> dict[str, Any]:
-    """A run asks for the same tables several times, and parsing them took a fifth of a small run's time."""
+    """Parse TOML; cached, because a run reads the same tables several times and parsing took a fifth of a small run's time."""
     return tomllib.loads(content.decode("utf-8"))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """One TOML file, not to be changed; raises `PlanError` when it is missing, not UTF-8 or not TOML (doubled keys too)."""
+    """One TOML file; do not change the result. Raises `PlanError` where it is missing, not UTF-8 or invalid (also a repeated key)."""
     return _tables(path, _bytes(path))
 
 
@@ -132,7 +132,7 @@ def _tables(path: Path, content: bytes) -> dict[str, Any]:
 
 
 def read_private_toml(path: Path) -> dict[str, Any]:
-    """A TOML file that holds secrets; raises `PlanError` where others can read it, it is somebody else's, or it is a link."""
+    """A TOML file with secrets; raises `PlanError` where other users can read it, it belongs to another user, or it is a link."""
     try:
         held = path.lstat()
     except OSError as error:
@@ -147,7 +147,7 @@ def read_private_toml(path: Path) -> dict[str, Any]:
 
 
 def load_plan(path: Path | None = None) -> Plan:
-    """The default plan, with the keys of `path` (a seller's own plan) laid over it; raises `PlanError`."""
+    """The default plan, overridden by the keys in `path` (the seller's own plan); raises `PlanError`."""
     base = read_toml(DEFAULT_PLAN)
     if path is None:
         return _plan(base, _shown(DEFAULT_PLAN))
@@ -155,7 +155,7 @@ def load_plan(path: Path | None = None) -> Plan:
 
 
 def load_configs() -> Configs:
-    """Marketplaces, fee tables, category tables and currencies, one object while no file changes; raises `PlanError`."""
+    """Marketplaces, fee tables, category tables and currencies; the same object while no file changes. Raises `PlanError`."""
     folders = ("marketplaces", "fulfilment", "categories")
     paths = [CONFIGS / "currencies.toml", *(path for folder in folders for path in sorted((CONFIGS / folder).glob("*.toml")))]
     return _configs(tuple((path, _bytes(path)) for path in paths))
@@ -238,7 +238,7 @@ def _shown(path: Path) -> str:
 
 
 def plan_lines(plan: Plan) -> list[str]:
-    """The plan in force as `section.key = value`, one line each, with its hash."""
+    """The plan as lines `section.key = value`, after a line with its hash."""
     lines = [f"# sha256 {plan.digest()}"]
 
     def walk(prefix: str, value: Any) -> None:

@@ -1,4 +1,4 @@
-"""The plan's models: everything that decides, frozen; an unknown, missing or impossible value is refused when it is read."""
+"""The frozen models of the plan: everything that a decision depends on. Unknown, missing or impossible values are refused on reading."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Frozen(BaseModel):
 
 
 class General(_Frozen):
-    """Where unnamed rows belong, and when a dump is refused."""
+    """The marketplace of rows that name none, the limit of set-aside records, and the expected share of candidates that pass."""
 
     marketplace: str
     set_aside_share_max: Share
@@ -119,14 +119,14 @@ class Rules(_Frozen):
 
 
 class Prior(_Frozen):
-    """A category's return rate before any evidence: mean, and how many orders it is worth."""
+    """The prior of a category's return rate: mean, and strength in orders."""
 
     mean: Annotated[float, Field(gt=0, lt=1)]
     orders: Positive
 
 
 class Returns(_Frozen):
-    """Return risk: limits, priors, what evidence is worth."""
+    """Return risk: limits, priors, and the weight of evidence."""
 
     rate_max: Annotated[float, Field(gt=0, lt=1)]
     warn_probability: Share
@@ -150,7 +150,7 @@ class Returns(_Frozen):
 
 
 class Guards(_Frozen):
-    """Bounds on how far a week may differ from the weeks before; beyond them the run warns, or refuses under `--strict`."""
+    """How far a week may differ from the weeks before; beyond these bounds the run warns, or refuses with `--strict`."""
 
     weeks: Annotated[int, Field(ge=1)]
     rows_min: Annotated[int, Field(ge=1)]
@@ -166,7 +166,7 @@ class Guards(_Frozen):
 
 
 class Forecast(_Frozen):
-    """The price of the next weeks."""
+    """Parameters of the price forecast."""
 
     horizon_days: Annotated[int, Field(ge=1)]
     half_life_days: Positive
@@ -214,7 +214,7 @@ class ScorePlan(_Frozen):
 
 
 class Categories(_Frozen):
-    """What becomes of each kind of goods, and the seller's own brands."""
+    """The treatment of each kind of goods, and the seller's own lists of brands."""
 
     electronics: Treatment
     food: Treatment
@@ -239,13 +239,13 @@ class Categories(_Frozen):
 
 
 class Marketplaces(_Frozen):
-    """What is settled for a marketplace."""
+    """Settings for marketplaces: `vat_set` names those whose VAT is dealt with."""
 
     vat_set: tuple[str, ...]
 
 
 class SupplierFacts(_Frozen):
-    """What is known of a supplier for all its offers; fills only what an offer leaves open."""
+    """Facts about a supplier that hold for all its offers; used only where an offer leaves a value empty."""
 
     platform: str | None = None
     has_tracking: bool | None = None
@@ -268,7 +268,7 @@ class ExchangeRate(_Frozen):
 
 
 class Exchange(_Frozen):
-    """How old a rate may be, and what a missing or an old one does."""
+    """The maximum age of a rate, and the effect of a missing or an old one."""
 
     rate_age_days_max: Days
     missing_rate: Literal["warn", "refuse"]
@@ -276,7 +276,7 @@ class Exchange(_Frozen):
 
 
 class SourceFacts(_Frozen):
-    """What a source cannot know of itself."""
+    """Facts about a source that its files do not contain."""
 
     marketplace: str | None = None
     currency: str | None = None
@@ -285,7 +285,7 @@ class SourceFacts(_Frozen):
 
 
 class ReportPlan(_Frozen):
-    """What the report and the workbook show, and in which language."""
+    """Language and sizes of the report and the workbook."""
 
     language: Literal["auto", "en", "zh"]
     rows_max: Annotated[int, Field(ge=1)]
@@ -297,7 +297,7 @@ class ReportPlan(_Frozen):
 
 
 class Plan(_Frozen):
-    """Everything that decides, frozen."""
+    """The plan: everything that a decision depends on, frozen."""
 
     general: General
     list: ListPlan
@@ -325,5 +325,5 @@ class Plan(_Frozen):
         return self
 
     def digest(self) -> str:
-        """SHA-256 of the plan's meaning: order and comments of the file do not count."""
+        """SHA-256 of the plan's values; the order of keys and the comments do not count."""
         return digest_of(self.model_dump(mode="json", by_alias=True))

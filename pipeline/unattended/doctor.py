@@ -1,4 +1,4 @@
-"""A check of everything that a run needs, without running: each finding gives the state and, where something is wrong, the cure."""
+"""Check everything that a run needs, without running. Each finding has a state and, where something is wrong, says what to do."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from pipeline.unattended.notify import load_settings
 from pipeline.unattended.schedule import cron_word
 
 OK, HINT, BAD = "ok", "hint", "bad"
-# Spills, the kept history and the run's files; measured on the invented market they take less than the dump once.
+# Times the size of the dump, for spills, kept history and the run's files; on the invented market they took less than once.
 _SPACE_FACTOR = 3
 _STALE_DAYS = 10
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at; `exit_code` is that with which a run would leave for it, 0 where it would go on."""
+    """The result of one check; `exit_code` is the one that a run would end with because of it, 0 where the run would continue."""
 
     what: str
     state: str
@@ -46,7 +46,7 @@ class Finding:
 
 
 def examine(data: Path, plan: Path | None, say: Words = ENGLISH) -> list[Finding]:
-    """Look at everything once; what raises is itself a finding."""
+    """Run every check once; a check that raises becomes a finding."""
     looks: Sequence[Callable[[], Iterator[Finding]]] = (
         lambda: _python(say), lambda: _packages(say), lambda: _plan(plan, say), lambda: _rights(data, say),
         lambda: _dump(data, say), lambda: _space(data, say), lambda: _lock(data, say), lambda: _last_run(data, say),
@@ -65,7 +65,7 @@ def examine(data: Path, plan: Path | None, say: Words = ENGLISH) -> list[Finding
 
 
 def doctor_lines(findings: Sequence[Finding], say: Words = ENGLISH) -> list[str]:
-    """For a terminal, a line each."""
+    """The findings as lines for a terminal, one each."""
     return [f"{padded(say(one.state), 5)} {padded(say(one.what), 11)} {one.text}" for one in findings]
 
 
@@ -107,7 +107,7 @@ def _plan(path: Path | None, say: Words) -> Iterator[Finding]:
 
 
 def _rights(data: Path, say: Words) -> Iterator[Finding]:
-    there = _standing(data)
+    there = _nearest_existing(data)
     if not there.is_dir():
         yield Finding("rights", BAD, say("{folder} is a file; name a folder with --data", folder=there), NotWritten.exit_code)
     elif not os.access(there, os.R_OK | os.W_OK | os.X_OK):
@@ -119,8 +119,8 @@ def _rights(data: Path, say: Words) -> Iterator[Finding]:
         yield Finding("rights", OK, say("{folder} can be written", folder=data))
 
 
-def _standing(data: Path) -> Path:
-    """The folder itself, or the nearest one above it that is there."""
+def _nearest_existing(data: Path) -> Path:
+    """The folder itself, or its nearest existing parent."""
     return next(folder for folder in (data.absolute(), *data.absolute().parents) if folder.exists())
 
 
@@ -147,7 +147,7 @@ def _dump(data: Path, say: Words) -> Iterator[Finding]:
 
 
 def _files(dump: Path, say: Words) -> Iterator[Finding]:
-    """What would refuse a dump before a line of it is read."""
+    """Errors that would refuse the dump before a line of it is read."""
     try:
         for file in list_dump(dump):
             if not os.access(file.path, os.R_OK):
@@ -162,7 +162,7 @@ def _size(folder: Path) -> int:
 
 
 def _space(data: Path, say: Words) -> Iterator[Finding]:
-    free = shutil.disk_usage(_standing(data)).free
+    free = shutil.disk_usage(_nearest_existing(data)).free
     found = complete_dumps(data / "dumps")
     needed = _SPACE_FACTOR * _size(found[max(found)]) if found else 0
     if free < needed:
@@ -203,7 +203,7 @@ def _last_run(data: Path, say: Words) -> Iterator[Finding]:
 
 
 def _kept_runs(data: Path, say: Words) -> Iterator[Finding]:
-    """Every kept run against the sizes and digests that it recorded; each file is hashed again."""
+    """Compare every kept run with its recorded sizes and digests; each file is hashed again."""
     held = DataFolder(data)
     runs, damaged = held.runs(), []
     for _, run in runs:
@@ -250,7 +250,7 @@ def _systemctl(word: str, unit: str) -> str:
 
 
 def _output(words: list[str]) -> str:
-    """What a command of the system says on stdout, nothing where there is none or it does not answer."""
+    """The standard output of a system command; empty where the command is missing or does not end in time."""
     program = shutil.which(words[0])
     if program is None:
         return ""

@@ -21,7 +21,7 @@ from pipeline.tables.calendar import checked_week
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run, and what became of the weeks after it: rebuilt, or `stale` with the reason why not."""
+    """A run and its effect on later weeks: rebuilt, or `stale` with the reason; `pruned` are the removed runs."""
 
     result: Result
     rebuilt: tuple[str, ...]
@@ -30,12 +30,12 @@ class Outcome:
 
 
 def run_weeks(options: Options, *, rebuild: bool, keep: int | None, say: Say = lambda line: None, log: Log = SILENT) -> Outcome:
-    """Run one week; then rebuild the later ones that it made stale, and prune old runs, as asked. The caller holds the lock.
+    """Run one week, then rebuild later weeks that it made stale and prune old runs, as requested. The caller holds the lock.
 
     Raises
     ------
     Refusal
-        The week itself was refused; or a later one was, while it was rebuilt: then the line names it, and the week itself stands.
+        The week was refused; or a later week was refused while it was rebuilt. Then the message names it, and the first week is kept.
     """
     result = run_locked(options, say, log)
     data = DataFolder(options.data)
@@ -63,7 +63,7 @@ def run_weeks(options: Options, *, rebuild: bool, keep: int | None, say: Say = l
 
 
 def _rebuild(options: Options, data: DataFolder, say: Say, log: Log) -> None:
-    """Run a week again with the length and the strictness that its list had."""
+    """Run a week again with the `top` and `strict` of its current run."""
     asked = (data.manifest(str(options.week)) or {})["options"]
     try:
         run_locked(replace(options, top=asked["top"], strict=asked["strict"]), say, log)
@@ -73,7 +73,7 @@ def _rebuild(options: Options, data: DataFolder, say: Say, log: Log) -> None:
 
 
 def _dump_of(data: DataFolder, week: str, beside: Path | None) -> Path | None:
-    """A week's dump: in `dumps/`, else beside the folder that was named for this run."""
+    """A week's dump: in `dumps/`, else beside the dump folder named in the command; None where there is none."""
     held = complete_dumps(data.dumps)
     if week not in held and beside is not None and beside.is_dir():
         held = complete_dumps(beside.resolve().parent)
@@ -81,7 +81,7 @@ def _dump_of(data: DataFolder, week: str, beside: Path | None) -> Path | None:
 
 
 def stale_weeks(data: DataFolder, compared: int) -> list[str]:
-    """Weeks whose list was built on other earlier weeks than stand there now, oldest first."""
+    """Weeks whose list was made from earlier weeks that have changed since, oldest first."""
     manifests = manifests_in_force(data)
     return [
         week
@@ -91,8 +91,8 @@ def stale_weeks(data: DataFolder, compared: int) -> list[str]:
 
 
 def prune(data: DataFolder, keep: int) -> tuple[str, ...]:
-    """Remove all but the newest `keep` runs, but never the list in force of the newest week or of the one before it."""
-    # The list in force is its week's newest whatever the clock said when it was made.
+    """Remove all but the newest `keep` runs; the current runs of the two newest weeks always stay."""
+    # The current run counts as the newest of its week, whatever the clock was when it was made.
     runs = sorted(data.runs(), key=lambda entry: (entry[0], data.current(entry[0]) == entry[1]))
     held = {data.current(week) for week in data.weeks()[-2:]}
     pruned = []
@@ -133,7 +133,7 @@ def history_of(data: Path, week: str | None) -> list[dict[str, Any]]:
 
 
 def history_lines(entries: Sequence[dict[str, Any]], say: Words = ENGLISH) -> list[str]:
-    """The same for a terminal; a star marks the lists in force."""
+    """The result of `history_of` as lines for a terminal; a star marks current runs."""
     heads = (("week", 9), ("run", 20), ("made (UTC)", 16), ("listed", 7), ("new", 6), ("gone", 6), ("MB", 8), ("doubts", 6))
     lines = [" ".join(padded(say(head), width, right=place > 2) for place, (head, width) in enumerate(heads))]
     for e in entries:
@@ -146,7 +146,7 @@ def history_lines(entries: Sequence[dict[str, Any]], say: Words = ENGLISH) -> li
 
 
 def roll_back(data: Path, week: str, run: str, say: Words = ENGLISH) -> list[str]:
-    """Make another run of a week its list in force; the run may be named by its first letters. Takes the lock."""
+    """Move a week's pointer to another run, named by its first letters or in full. Takes the lock."""
     held, week = DataFolder(data), checked_week(week)
     if not data.is_dir():
         raise NothingToDo(f"{data}: no such folder; name the data folder with --data")

@@ -1,4 +1,4 @@
-"""Facts of this machine for a schedule: its time zone, its user, and where the program is installed."""
+"""Facts about this machine for a schedule: time zone, user, and the path of the program."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.unattended.schedule import Schedule
 
 
 def zone_here() -> str:
-    """The machine's time zone by name, `UTC` where it has none."""
+    """The name of the machine's time zone; `UTC` where it has none."""
     named = os.environ.get("TZ", "").lstrip(":")
     if named and "/" in named and not named.startswith("/"):
         return named
@@ -20,7 +20,7 @@ def zone_here() -> str:
 
 
 def user_here() -> str:
-    """The user by name, by number where the system knows no name (a container)."""
+    """The user's name, or the number where the system has no name for it (in a container)."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
@@ -28,7 +28,7 @@ def user_here() -> str:
 
 
 def scheduled(data: Path, plan: Path | None, *, day: str, at: str, zone: str | None, memory: str) -> Schedule:
-    """A schedule for this machine: this very installation by absolute path, this user, this zone."""
+    """A schedule for this machine: this installation by absolute path, this user and, by default, this time zone."""
     beside = Path(sys.executable).with_name("shortlist")
     program = (str(beside),) if beside.is_file() else (sys.executable, "-m", "pipeline")
     user = user_here()

@@ -1,7 +1,7 @@
 """Notifications: a ping for a dead-man's switch and messages through apprise. The only module that uses a network.
 
-Sending is done by a separate process that is killed at a deadline, so that no server can change the exit
-code or holds up the run. Addresses are secrets: they go to that process through a pipe, and no log or error names them.
+A separate process sends them and is killed at a deadline, so that no server can change the exit code or delay the run for long.
+Addresses are secrets: they go to that process through a pipe, and no log or error message contains them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from pipeline.errors import PlanError
 OCCASIONS = ("failure", "empty", "drift", "always")
 FILE_NAME = "notify.toml"
 _DEFAULT_ON = frozenset({"failure", "empty", "drift"})
-# What a run may be held up, all in all, is ten seconds; the rest is for starting and killing processes on a busy machine.
+# Notifications may delay a run by ten seconds in total; the difference is for starting and killing processes on a busy machine.
 DEADLINE_SECONDS = 8.0
 _START_SECONDS = 3.0
 
@@ -40,19 +40,19 @@ class Settings:
     on: frozenset[str] = _DEFAULT_ON
 
     def __repr__(self) -> str:
-        # Addresses hold keys: not even a traceback may show them.
+        # Addresses contain keys, so a traceback must not show them.
         return f"Settings(ping={'set' if self.ping else None}, urls={len(self.urls)}, on={sorted(self.on)})"
 
 
 def load_settings(data: Path, environ: Mapping[str, str]) -> Settings:
-    """From `SHORTLIST_PING`, `SHORTLIST_NOTIFY` (addresses between blanks), `SHORTLIST_NOTIFY_ON`; what they leave open, from a file.
+    """The settings from `SHORTLIST_PING`, `SHORTLIST_NOTIFY` (separated by blanks) and `SHORTLIST_NOTIFY_ON`, else from a file.
 
-    The file is `notify.toml` of the data folder, or `SHORTLIST_NOTIFY_FILE`, with `ping`, `urls` and `on`.
+    The file is `notify.toml` of the data folder, or the one named by `SHORTLIST_NOTIFY_FILE`; its keys are `ping`, `urls` and `on`.
 
     Raises
     ------
     PlanError
-        The file can be read by others, belongs to somebody else, is a link, or says what is not known.
+        The file can be read by other users, belongs to another user, is a link, or holds an unknown key or value.
     """
     named = environ.get("SHORTLIST_NOTIFY_FILE")
     path = Path(named) if named else data / FILE_NAME
@@ -83,7 +83,7 @@ def load_settings(data: Path, environ: Mapping[str, str]) -> Settings:
 
 @dataclass(frozen=True)
 class Message:
-    """What happened, for a person; `occasions` are those of `OCCASIONS` that hold."""
+    """The text of a notification; `occasions` are those of `OCCASIONS` that apply."""
 
     title: str
     body: str
@@ -91,7 +91,7 @@ class Message:
 
 
 class Notifier:
-    """Notifications of one run: `start`, then `finish` once. Nothing here raises; a failed notification is handed to `report`."""
+    """Notifications of one run: `start`, then `finish` once. Neither raises; a failed notification is passed to `report`."""
 
     def __init__(self, settings: Settings, report: Callable[[str], None] = lambda line: None) -> None:
         self._settings, self._report = settings, report
@@ -99,19 +99,19 @@ class Notifier:
 
     @property
     def has_addresses(self) -> bool:
-        """Whether a message could be sent at all."""
+        """Whether there is an address for messages."""
         return bool(self._settings.urls)
 
     def start(self) -> None:
-        """Ping that a run began; nobody waits for it."""
+        """Ping that the run has started; does not wait for the answer."""
         if self._settings.ping:
             self._starting = self._send({"ping": ping_address(self._settings.ping, "start")})
 
     def finish(self, *, is_success: bool, message: Message) -> None:
-        """Ping how it ended and send the message where its occasion was asked for, within `DEADLINE_SECONDS`."""
+        """Ping how the run ended, and send the message if one of its occasions is selected; takes at most `DEADLINE_SECONDS`."""
         until = time.monotonic() + DEADLINE_SECONDS
         if self._starting is not None:
-            # A start that arrives after the end would look like a run that never ends.
+            # A start ping that arrives after the end ping would look like a run that never ends.
             self._wait(self._starting, min(time.monotonic() + _START_SECONDS, until))
         order: dict[str, Any] = {}
         if self._settings.ping:
@@ -137,7 +137,7 @@ class Notifier:
 
     def _wait(self, child: subprocess.Popen[bytes], until: float) -> None:
         try:
-            # The pipe to it is closed already; its answer is shorter than a pipe is wide.
+            # The pipe to the process is already closed, and its answer fits into a pipe's buffer: no deadlock.
             child.wait(timeout=max(0.0, until - time.monotonic()))
         except subprocess.TimeoutExpired:
             child.kill()
@@ -154,7 +154,7 @@ class Notifier:
 
 
 def ping_address(address: str, end: str) -> str:
-    """The switch's address with `start` or `fail` at the end of its path, as healthchecks.io and its like take it.
+    """The address of a dead-man's switch with `start` or `fail` at the end of its path, as healthchecks.io expects it.
 
     >>> ping_address("https://ping.example/abc?x=1", "fail")
     'https://ping.example/abc/fail?x=1'
@@ -167,8 +167,8 @@ def ping_address(address: str, end: str) -> str:
 
 
 def main() -> None:
-    """The process that talks: an order as JSON on stdin, what failed as a JSON list of lines on stdout; ends at the deadline by itself."""
-    # Its parent may die; nobody else would end it. No SIGINT either: Ctrl-C is for the run.
+    """The sending process: reads an order as JSON from stdin, writes failures as a JSON list of lines, and ends itself at the deadline."""
+    # If the parent dies, nothing else ends this process. It ignores SIGINT, because Ctrl-C is meant for the run.
     signal.alarm(int(DEADLINE_SECONDS) + 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     order = json.load(sys.stdin)
@@ -183,7 +183,7 @@ def main() -> None:
     for job in jobs:
         job.join()
     os.write(1, json.dumps(failed).encode())
-    # Not an ordinary exit, which would wait for threads that a library left behind.
+    # A normal exit would wait for threads that a library left behind.
     os._exit(0)
 
 
@@ -198,19 +198,19 @@ def _guarded(work: Callable[[Mapping[str, Any]], None], what: str, order: Mappin
 def _ping(order: Mapping[str, Any]) -> None:
     from urllib.request import Request, urlopen
 
-    # Only http and https: `load_settings` saw to it.
+    # Only http and https: `load_settings` has checked it.
     with urlopen(Request(str(order["ping"]), headers={"User-Agent": "shortlist"}), timeout=DEADLINE_SECONDS) as answer:
         answer.read(1)
 
 
 class _NotSentError(Exception):
-    """At least one address took no message."""
+    """At least one address did not accept the message."""
 
 
 def _message(order: Mapping[str, Any]) -> None:
     import apprise
 
-    # Titles come from strangers. Declared as text, the body is escaped by apprise for targets that show HTML or Markdown.
+    # Product titles are not trusted. Because the body is declared as text, apprise escapes it for targets with HTML or Markdown.
     sender = apprise.Apprise()
     known = [sender.add(address) for address in order["urls"]]
     if not sender.notify(title=str(order["title"]), body=str(order["body"]), body_format=apprise.NotifyFormat.TEXT) or not all(known):

@@ -1,4 +1,4 @@
-"""Text for a scheduler: a line for cron, or a service and a timer for systemd; nothing is installed."""
+"""Text for a scheduler: a crontab line, or a service and a timer for systemd; nothing is installed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MEMORY = re.compile(r"[1-9][0-9]*(?:[KMGT]|%)")
 
 @dataclass(frozen=True)
 class Schedule:
-    """When and what; `program` is the command by absolute path, `user` None for the one who installs it."""
+    """The time and the command of a scheduled run; `program` has an absolute path, `user` None means the user who installs it."""
 
     program: tuple[str, ...]
     data: Path
@@ -37,23 +37,23 @@ class Schedule:
         ):
             if not wanted.fullmatch(value):
                 raise UsageError(f"{value!r} is no {what}; write it as {example}")
-        # A unit file and a crontab are read line by line: a line break in a path would begin another command.
+        # Unit files and crontabs are read line by line: a line break in a path would start another command.
         for path in (*self.program, str(self.data), str(self.plan or "")):
             if not path.isprintable():
                 raise UsageError(f"{path!r} holds a control character; a schedule needs a plain path")
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The command of a run, word by word; the week is that of the newest dump, never the clock's."""
+        """The words of the run's command; the week comes from the newest dump, never from the clock."""
         plan = ("--plan", str(self.plan)) if self.plan is not None else ()
         return (*self.program, "run", "--quiet", "--data", str(self.data), *plan, "--log", str(self.data / "shortlist.jsonl"))
 
 
 def cron_lines(schedule: Schedule, say: Words = ENGLISH) -> list[str]:
-    """A crontab's lines."""
+    """The lines for a crontab."""
     hour, minute = schedule.at.split(":")
     log = schedule.data / "cron.log"
-    # Both spellings of UTF-8 mode, since some crons know no variables; the run's own code survives but for "locked", which is no failure.
+    # UTF-8 mode is set in both ways, because some crons have no variables. The run's exit code is kept, except "locked": no failure.
     command = (
         f"PYTHONUTF8=1 {' '.join(map(cron_word, schedule.words))} >>{cron_word(str(log))} 2>&1 </dev/null; "
         f"code=$?; [ $code -eq {Locked.exit_code} ] && exit {EXIT_DONE}; exit $code"
@@ -71,7 +71,7 @@ def cron_lines(schedule: Schedule, say: Words = ENGLISH) -> list[str]:
 
 
 def cron_word(word: str) -> str:
-    """A word for the shell that holds no `%`: Debian's cron and cronie take it for a line end, and busybox knows no escape for it."""
+    """A shell word without `%`, which Debian's cron and cronie read as a line end and busybox's cron cannot escape."""
     return "\"$(printf '\\045')\"".join(shlex.quote(part) if part else "" for part in word.split("%")) or "''"
 
 
@@ -103,7 +103,7 @@ def systemd_lines(schedule: Schedule) -> list[str]:
         "CapabilityBoundingSet=",
         "ProtectSystem=strict",
         "ProtectHome=read-only",
-        # Without the hyphen a missing folder would end the service before the run could say so.
+        # Without the hyphen, systemd would fail on a missing folder before the run can report it.
         f"ReadWritePaths={_quoted('-' + str(schedule.data))}",
         "PrivateTmp=true",
         "PrivateDevices=true",
@@ -138,7 +138,7 @@ def systemd_lines(schedule: Schedule) -> list[str]:
 
 
 def _quoted(word: str, *, dollar: bool = False) -> str:
-    """A word of a unit file: `%` and, in a command, `$` doubled; in quotes where it holds more than plain signs."""
+    """A word of a unit file: `%` and, in a command, `$` are doubled; quoted where it holds other than plain characters."""
     reported = word.replace("%", "%%")
     if dollar:
         reported = reported.replace("$", "$$")

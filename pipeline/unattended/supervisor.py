@@ -1,4 +1,4 @@
-"""An unattended run: it takes the lock before it loads a heavy library, writes a log for programs, and notifies somebody of its end."""
+"""Supervision of a run: take the lock before heavy libraries are loaded, write the log, and send a notification at the end."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _CURES = {
     errno.ETIMEDOUT: "see that the network folder answers, then run again",
 }
 
-# Arrow and Python have no exception of their own for it.
+# Arrow and Python have no exception class for this error.
 _NO_THREADS = re.compile("Failed to launch worker thread|can't start new thread")
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What a run is asked beside the list itself."""
+    """Options of the `run` command that are not options of the week: rebuild later weeks, runs to keep, log file."""
 
     rebuild: bool = False
     keep: int | None = None
@@ -44,7 +44,7 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Outputs:
-    """How to speak: `say` while it lasts, `warn` of what went wrong beside the run, `answer` with what it came to."""
+    """Receivers of output: `say` for progress, `warn` for problems outside the run itself, `answer` for the outcome."""
 
     say: Callable[[str], None]
     warn: Callable[[str], None]
@@ -52,12 +52,12 @@ class Outputs:
 
 
 def supervised_run(asked: Mapping[str, Any], request: RunRequest, outputs: Outputs) -> None:
-    """Run a week under its lock, answer, and send the notifications; `asked` are the words of `run.Options`.
+    """Run a week under the lock, pass on the outcome, and send notifications; `asked` are the arguments of `week_run.Options`.
 
     Raises
     ------
     Refusal
-        As the run does; a notification changes nothing.
+        Raised by the run; a failed notification raises nothing.
     """
     log = Log(request.log)
     is_real = not asked["dry_run"]
@@ -66,7 +66,7 @@ def supervised_run(asked: Mapping[str, Any], request: RunRequest, outputs: Outpu
     )
     with contextlib.ExitStack() as held:
         try:
-            # Where there is no folder yet, nobody can hold it, and none is made before there is a dump.
+            # A missing folder cannot be locked by another run, and it is not made before a dump is found.
             is_locked = is_real and asked["data"].is_dir()
             if is_locked:
                 held.enter_context(lock.hold(asked["data"]))
@@ -76,14 +76,14 @@ def supervised_run(asked: Mapping[str, Any], request: RunRequest, outputs: Outpu
             if log.problem:
                 outputs.warn(f"nothing is logged: {log.problem}")
             outputs.answer(outcome)
-        except BrokenPipeError:  # the list is written; only nobody reads the answer any more
+        except BrokenPipeError:  # the list is written, but the reader of the answer has closed the pipe
             _notify_done(notifier, outcome, asked["data"])
             raise
         except BaseException as error:
             code, reported = end_of(error)
             log.trouble("failed", exit_code=code, kind=type(error).__name__, **(_bug_report(error) if code == EXIT_BUG else {}))
             held.close()
-            if not isinstance(error, Locked):  # that other run will tell of itself
+            if not isinstance(error, Locked):  # the run that holds the lock sends its own notification
                 message = Message(f"shortlist: failed with exit code {code}", f"{reported}\nThe last list stands.", frozenset({"failure"}))
                 notifier.finish(is_success=False, message=message)
             raise
@@ -136,14 +136,14 @@ def _notify_done(notifier: Notifier, outcome: Outcome, data: Path) -> None:
 
 
 def _bug_report(error: BaseException) -> dict[str, Any]:
-    """What a developer needs: the traceback and the versions. A traceback holds code and messages, no row of a dump."""
+    """The traceback and the versions, for a bug report. A traceback holds code and messages, but no row of a dump."""
     from pipeline.runs.inputs import versions
 
     return {"traceback": "".join(traceback.format_exception(error)), "versions": dict(versions())}
 
 
 def end_of(error: BaseException) -> tuple[int, str]:
-    """The exit code with which an exception ends the process, and a line about it."""
+    """The exit code for an exception that ends the process, and one line that describes it."""
     if isinstance(error, Refusal):
         return error.exit_code, str(error)
     if isinstance(error, Stopped):
@@ -151,7 +151,7 @@ def end_of(error: BaseException) -> tuple[int, str]:
     if isinstance(error, MemoryError) or _NO_THREADS.search(str(error)):
         cure = "run again with --workers 1 or on a machine with more memory"
         return NotWritten.exit_code, str(NotWritten(f"memory or threads ran out ({type(error).__name__}); {cure} (the last list stands)"))
-    # An error of the operating system is the machine's fault wherever it came up. Arrow's own carry no number, only a sentence.
+    # An operating system error is a problem of the machine, wherever it is raised. Arrow's own have no errno, only a text.
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         cure = _CURES.get(error.errno or 0, "make room or mend the disk, then run again")
