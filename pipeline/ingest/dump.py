@@ -41,7 +41,7 @@ def raw_records(file: DumpFile, source: Source, offsets: Sequence[int], context:
     header = read_header(file, (source,), context)
     record = Grammar(header.separator, len(header.match.header)).record
     if header.records:
-        lines = records_at(header.records(frozenset()), offsets)
+        lines = records_at(header.records.reader(frozenset()), offsets)
     else:
         texts = read_lines(file.path, offsets, header.encoding, header.opening.is_cr)
         lines = [line.encode("utf-8", errors="replace") for line in texts]

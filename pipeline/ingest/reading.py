@@ -171,5 +171,5 @@ def start_reading(file: DumpFile, header: Header, context: ReadContext, threads:
 def open_records(file: DumpFile, header: Header, used: frozenset[int]) -> BlockReader | RecordReader:
     """A reader of a file's blocks from the first record on; `used` are the header positions whose cells are read."""
     if header.records:
-        return header.records(used)
+        return header.records.reader(used)
     return BlockReader(file.path, file.name, Start(header.opening, header.encoding, header.skip, header.before_records))

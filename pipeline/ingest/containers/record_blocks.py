@@ -7,8 +7,7 @@ sources serve all containers.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -54,13 +53,12 @@ class RecordReader(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class RecordFile:
-    """Records of a file in memory: `read` gives those after the header, `first` is the next one's number; each fills `width` cells."""
+class RecordTable(Protocol):
+    """The records of a file that is no text, once its header is known."""
 
-    read: Callable[[bytes], Iterable[Record]]
-    first: int
-    width: int
+    def reader(self, used: frozenset[int]) -> RecordReader:
+        """Reads the records after the header; only a column in `used` can be at fault."""
+        ...
 
 
 def read_whole(path: Path, name: str, limit: int) -> bytes:
@@ -73,20 +71,6 @@ def read_whole(path: Path, name: str, limit: int) -> bytes:
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(content) != after.st_size:
         raise DumpError(f"{name}: changed while it was read; wait for the upload to finish, then run again")
     return content
-
-
-class WholeReader:
-    """A `RecordReader` over a file that is held in memory as a whole."""
-
-    def __init__(self, path: Path, name: str, records: RecordFile, limit: int) -> None:
-        self._path, self._name, self._records, self._limit = path, name, records, limit
-        self.sha256, self.size = "", 0
-
-    def blocks(self) -> Iterator[Block]:
-        """Every record after the header, in blocks; rows that a sheet leaves out are blank lines."""
-        content = read_whole(self._path, self._name, self._limit)
-        self.sha256, self.size = hashlib.sha256(content).hexdigest(), len(content)
-        yield from to_blocks(self._records.read(content), self._records.first, self._records.width)
 
 
 def to_blocks(records: Iterable[Record], first: int, width: int) -> Iterator[Block]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from pipeline.errors import DumpError
+from pipeline.ingest.containers.blocks import Block
 from pipeline.ingest.containers.cell_formats import CellForm, number_text
-from pipeline.ingest.containers.record_blocks import Record
-from pipeline.ingest.containers.workbooks import Guard, Sheet, Workbook, call_locally, unescaped, xml_parser
+from pipeline.ingest.containers.dump_files import DumpFile
+from pipeline.ingest.containers.record_blocks import Record, RecordReader, read_whole, to_blocks
+from pipeline.ingest.containers.workbooks import LARGEST_WORKBOOK, Guard, Sheet, Workbook, call_locally, unescaped, xml_parser
 
 # What the form of the file allows.
 _ROWS, _COLUMNS = 1 << 20, 1 << 14
@@ -156,3 +160,45 @@ class SheetRows:
 
     def _disorder(self) -> DumpError:
         return DumpError(f"{self._name}: rows or cells of sheet '{self._sheet.title}' out of their order; save it again in a spreadsheet")
+
+
+@dataclass(frozen=True)
+class SheetTable:
+    """The rows of a sheet below its header, as records of `width` cells; the last column has no name and holds what is beyond the table."""
+
+    file: DumpFile
+    sheet: Sheet
+    header_line: int
+    width: int
+    decimal: str
+
+    def reader(self, used: frozenset[int]) -> RecordReader:
+        """Reads all rows below the header; only a column in `used` can be at fault."""
+        return _SheetReader(self, used)
+
+    def records(self, content: bytes, used: frozenset[int]) -> Iterator[Record]:
+        """The rows below the header, from the bytes of the workbook."""
+        book = Workbook(content, self.file.name)
+        for row in SheetRows(book, self.sheet, self.file.name, self.decimal).rows():
+            if row.line > self.header_line:
+                beyond = " ".join(cell for cell in row.cells[self.width - 1 :] if cell)
+                cells = row.cells[: self.width - 1]
+                if beyond:
+                    cells = cells + [""] * (self.width - 1 - len(cells)) + [beyond]
+                faults = {place: kind for place, kind in row.faults.items() if place in used}
+                yield Record(row.line, row.offset, cells, faults)
+
+
+class _SheetReader:
+    """A `RecordReader` over a workbook that is held in memory as a whole."""
+
+    def __init__(self, table: SheetTable, used: frozenset[int]) -> None:
+        self._table, self._used = table, used
+        self.sha256, self.size = "", 0
+
+    def blocks(self) -> Iterator[Block]:
+        """Every row after the header, in blocks; rows that the sheet leaves out are blank lines."""
+        table = self._table
+        content = read_whole(table.file.path, table.file.name, LARGEST_WORKBOOK)
+        self.sha256, self.size = hashlib.sha256(content).hexdigest(), len(content)
+        yield from to_blocks(table.records(content, self._used), table.header_line + 1, table.width)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import DumpError, PlanError
 from pipeline.ingest.containers.blocks import JOINED_LINES, Opening, decodes, open_file
 from pipeline.ingest.containers.dump_files import DumpFile
-from pipeline.ingest.containers.record_blocks import RecordReader
+from pipeline.ingest.containers.record_blocks import RecordTable
 from pipeline.ingest.sources.context import ReadContext
 from pipeline.ingest.sources.recognition import Match, is_known_name, recognise
 from pipeline.ingest.sources.schema import Source, is_codec
@@ -24,8 +24,8 @@ MOST_TITLES = 20
 class Header:
     """A file whose header is understood: `skip` bytes hold it (and the byte order mark), over `lines` physical lines.
 
-    `blank` lines and `preamble` lines of one cell (a title) stand before it; `is_whole` says that a line end follows it. `records`, of a
-    file that is no text, makes the reader of its records from the columns that are read; `notes` are for `check`.
+    `blank` lines and `preamble` lines of one cell (a title) stand before it; `is_whole` says that a line end follows it. `records`
+    are those of a workbook or a JSON file, None for text; `notes` are for `check`.
     """
 
     match: Match
@@ -37,7 +37,7 @@ class Header:
     blank: int
     is_whole: bool
     preamble: int = 0
-    records: Callable[[frozenset[int]], RecordReader] | None = None
+    records: RecordTable | None = None
     notes: tuple[str, ...] = ()
 
     @property

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 from pipeline.errors import DumpError
 from pipeline.ingest.containers.blocks import Opening
 from pipeline.ingest.containers.dump_files import DumpFile
-from pipeline.ingest.containers.record_blocks import SEPARATOR, Record, RecordFile, RecordReader, WholeReader, read_whole
-from pipeline.ingest.containers.sheets import SheetRows
+from pipeline.ingest.containers.record_blocks import SEPARATOR, Record, read_whole
+from pipeline.ingest.containers.sheets import SheetRows, SheetTable
 from pipeline.ingest.containers.workbooks import LARGEST_WORKBOOK, Sheet, Workbook
 from pipeline.ingest.header.header import MOST_TITLES, Header, filled
 from pipeline.ingest.sources.context import ReadContext
@@ -55,15 +55,8 @@ def read_sheet_header(file: DumpFile, sources: Sequence[Source], context: ReadCo
     decimal = context.declared.get(match.source.name, {}).get("decimal", match.source.file.decimal)
     notes = tuple(f"sheet '{title}' is not read: no source knows it" for title in unread)
 
-    def reader(used: frozenset[int]) -> RecordReader:
-        def records(content: bytes) -> Iterable[Record]:
-            again = Workbook(content, file.name)
-            rows = SheetRows(again, sheet, file.name, decimal).rows()
-            return _body(rows, head.line, len(match.header), used)
-
-        return WholeReader(file.path, file.name, RecordFile(records, head.line + 1, len(match.header)), LARGEST_WORKBOOK)
-
-    return Header(match, _TEXT, "utf-8", SEPARATOR, 0, 1, head.line - 1 - titles, True, titles, reader, notes)
+    records = SheetTable(file, sheet, head.line, len(match.header), decimal)
+    return Header(match, _TEXT, "utf-8", SEPARATOR, 0, 1, head.line - 1 - titles, True, titles, records, notes)
 
 
 def sheet_header_names(file: DumpFile) -> tuple[str, ...]:
@@ -76,14 +69,3 @@ def sheet_header_names(file: DumpFile) -> tuple[str, ...]:
 def _names(head: Record) -> list[str]:
     """The header, with one column without a name behind it: what stands to the right of the table is put there."""
     return [" ".join(cell.split()) if "\n" in cell else cell for cell in head.cells] + [""]
-
-
-def _body(rows: Iterator[Record], header_line: int, width: int, used: frozenset[int]) -> Iterator[Record]:
-    for row in rows:
-        if row.line > header_line:
-            beyond = " ".join(cell for cell in row.cells[width - 1 :] if cell)
-            cells = row.cells[: width - 1]
-            if beyond:
-                cells = cells + [""] * (width - 1 - len(cells)) + [beyond]
-            faults = {place: kind for place, kind in row.faults.items() if place in used}
-            yield Record(row.line, row.offset, cells, faults)

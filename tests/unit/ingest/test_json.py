@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import DumpError
+from pipeline.ingest.containers import json_records
 from pipeline.ingest.containers.json_documents import Decoder, cell_text, look_up
 from pipeline.ingest.dump import DumpFile, describe, raw_records
-from pipeline.ingest.header import json_header
 from pipeline.ingest.rows.embedded_history import read_steps
 
 # In the shape of an answer of Keepa's API. Minute 7,530,000 is 2025-04-26.
@@ -208,7 +208,7 @@ def test_a_document_that_is_not_whole_or_no_table_is_refused_in_one_line(read, c
 
 
 def test_a_document_of_more_than_the_limit_is_sent_as_lines(read, monkeypatch):
-    monkeypatch.setattr(json_header, "LARGEST_DOCUMENT", 1 << 20)
+    monkeypatch.setattr(json_records, "LARGEST_DOCUMENT", 1 << 20)
     with pytest.raises(DumpError, match="more than 1 MB; send it as JSON lines"):
         read(json.dumps([CANDIDATE] * 20_000), "a.json")
 
