@@ -13,9 +13,9 @@ Answer = TypeVar("Answer")
 
 
 def prefetch(work: Callable[[Item], Answer], items: Iterable[Item], threads: int) -> Iterator[tuple[Item, Callable[[], Answer]]]:
-    """Each item with a call that gives its answer; with more than one thread the next items are worked on meanwhile.
+    """Each item with a call that returns its answer; with more than one thread work on the next items starts before their turn.
 
-    An answer that nobody asks for is not computed by one thread, and is thrown away by several. What `work` raises, the call raises.
+    An answer that is not called for is not computed with one thread, and is discarded with several. What `work` raises, the call raises.
     """
     if threads < 2:
         for item in items:

@@ -21,7 +21,7 @@ from pipeline.ingest.rows.plain_prices import MarketPrices, PriceScanner
 _KINDS = {"product_id": "id", "date": "date", "price": "money", "currency": "currency", "marketplace": "marketplace"}
 # Of a block with more lines than this share that are not plain, all lines take the general way.
 _ODD_SHARE = 1 / 8
-_AT_ONCE = 2  # blocks that are looked at beside each other: numpy works without the interpreter's lock
+_AT_ONCE = 2  # blocks that are scanned at a time: numpy releases the interpreter's lock
 
 
 def plain_layout(reading: FileReading) -> Layout | None:

@@ -35,14 +35,14 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Typed:
-    """What a workbook holds: the day it was judged as of, and every decision."""
+class FilledWorkbook:
+    """The contents of a filled workbook: its as-of day, and every decision."""
 
     as_of: dt.date | None
     decisions: tuple[Decision, ...]
 
 
-def read_workbook(path: Path) -> Typed:
+def read_workbook(path: Path) -> FilledWorkbook:
     """The seller's columns of every sheet that has them.
 
     Raises
@@ -55,25 +55,25 @@ def read_workbook(path: Path) -> Typed:
     except OSError as error:
         raise DumpError(f"{path}: {error.strerror}; name the workbook that was filled in") from None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what openpyxl does not know (sparklines, other programs' extras) is not asked for
-        return _typed(path, _opened(path.name, content))
+        warnings.simplefilter("ignore")  # openpyxl warns of parts that are not read here, such as sparklines
+        return _read_book(path, _opened(path.name, content))
 
 
-def _typed(path: Path, book: Any) -> Typed:
+def _read_book(path: Path, book: Any) -> FilledWorkbook:
     found: dict[tuple[str, str], Decision] = {}
     sheets, as_of = 0, None
     for sheet in book.worksheets:
         rows = sheet.iter_rows(max_col=_COLUMNS_MOST, values_only=True)
         header = _header(rows)
         if header is None:
-            as_of = as_of or _judged(sheet.iter_rows(max_row=60, max_col=2, values_only=True))
+            as_of = as_of or _as_of_day(sheet.iter_rows(max_row=60, max_col=2, values_only=True))
             continue
         sheets += 1
         for decision in _decisions(path.name, sheet.title, header, rows):
             key = (decision.marketplace, decision.product_id)
             held = found.setdefault(key, decision)
             if dict(held.values) != dict(decision.values):
-                if not held.values or not decision.values:  # a product may stand in two sheets: where something is typed counts
+                if not held.values or not decision.values:  # a product may be in two sheets; the one with typed cells counts
                     found[key] = held if held.values else decision
                     continue
                 raise DumpError(
@@ -81,7 +81,7 @@ def _typed(path: Path, book: Any) -> Typed:
                 )
     if not sheets:
         raise DumpError(f"{path.name}: no sheet has the columns Marketplace, Product ID and Your decision; name a shortlist.xlsx")
-    return Typed(as_of, tuple(found.values()))
+    return FilledWorkbook(as_of, tuple(found.values()))
 
 
 def _opened(name: str, content: bytes) -> Any:
@@ -111,7 +111,7 @@ def _header(rows: Iterator[tuple[Any, ...]]) -> dict[str, int] | None:
     return None
 
 
-def _judged(rows: Iterator[tuple[Any, ...]]) -> dt.date | None:
+def _as_of_day(rows: Iterator[tuple[Any, ...]]) -> dt.date | None:
     for row in rows:
         if len(row) >= 2 and str(row[0]).strip() in _named(JUDGED):
             try:

@@ -1,4 +1,4 @@
-"""Lines that are set aside: where they stand, what is wrong with them, and their text without personal cells."""
+"""Lines that are set aside: their place in the file, their fault, and their text with personal cells masked."""
 
 from __future__ import annotations
 

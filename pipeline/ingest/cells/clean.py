@@ -1,4 +1,4 @@
-"""Columns of text as they come out of a file: trimmed, missing tokens made null, parsed once per distinct value."""
+"""Columns of text from a file: trimmed, missing tokens made null, kept as distinct values where they repeat."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _EDGE_END[0x80:0xC0] = True
 
 @dataclass(frozen=True)
 class Cells:
-    """One column: its distinct values, and which of them each row holds (None: the values are the rows)."""
+    """One column: its values, and the index of each row's value among them (None: there is one value for each row)."""
 
     values: pa.Array
     index: pa.Array | None = None
 
     def spread(self, array: pa.Array) -> pa.Array:
-        """Something known per distinct value, for every row."""
+        """An array with an entry for each value, as one with an entry for each row."""
         return array if self.index is None else array.take(self.index)
 
     def coded(self, array: pa.Array) -> pa.Array:
-        """The same as distinct values and their places, when this column is kept so."""
+        """The same, dictionary-encoded."""
         if self.index is None:
             return array.dictionary_encode()
         index = self.index
@@ -84,7 +84,7 @@ def raw_bytes(array: pa.Array) -> np.ndarray:
 
 
 def trim(array: pa.Array) -> pa.Array:
-    """Outer blanks of every script off; looks at the edges first, for hardly a file has any."""
+    """Remove outer whitespace of every script; looks at the edge bytes first, since few files have any."""
     offsets, data = raw_parts(array)
     lengths = np.diff(offsets)
     begins, ends = offsets[:-1][lengths > 0], offsets[1:][lengths > 0] - 1

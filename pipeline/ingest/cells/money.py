@@ -61,7 +61,7 @@ ISO_CODES = frozenset(
 )
 # Spreadsheet locale codes: `[$€-C0A]` saved as text leaves `77.99 -C0A`.
 LOCALE_CODES = {"409": "USD", "C0A": "EUR", "809": "GBP", "411": "JPY", "804": "CNY", "4009": "INR"}
-# A sign may stand for several currencies; then the row's own has to be one of them.
+# A sign may mean several currencies; then the row's own must be one of them.
 SIGNS: dict[str, frozenset[str]] = {
     "$": frozenset(["USD", "CAD", "AUD", "MXN", "SGD", "HKD", "NZD", "TWD", "BRL", "ARS", "CLP", "COP"]),
     "US$": frozenset({"USD"}),

@@ -1,4 +1,4 @@
-"""Numbers out of text: a vectorised way for plain ones, a strict Python function for the few that are not."""
+"""Numbers from text: vectorised for plain ones, a strict Python function for the others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pipeline.ingest.cells.clean import raw_parts
 
 _DOT = ord(".")
-_PLAIN_BYTES = 15  # a float64 tells 15 digits from each other
+_PLAIN_BYTES = 15  # a float64 keeps 15 decimal digits
 # 11 digits before and 4 after the point still are exact in a float64 scaled by 10,000.
 _LARGEST = Decimal(10) ** 11
 _LARGEST_REAL = 1e11
@@ -97,7 +97,7 @@ def is_plain_text(values: pa.Array) -> bool:
 def _odd_bytes(body: np.ndarray, form: NumberForm) -> np.ndarray:
     if form.decimal == ",":
         return (body - ord("0")) > 9
-    return ((body - _DOT) > ord("9") - _DOT) | (body == ord("/"))  # in ASCII `./0123456789` stand in a row
+    return ((body - _DOT) > ord("9") - _DOT) | (body == ord("/"))  # `./0123456789` are consecutive in ASCII
 
 
 def _holding(odd: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Days, instants and spans of days out of text, one cell at a time."""
+"""Days, instants and spans of days from text, one cell at a time."""
 
 from __future__ import annotations
 

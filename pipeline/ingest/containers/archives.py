@@ -1,4 +1,4 @@
-"""A file's text as a stream of bytes, out of its .gz, .zst or .zip when it is in one; what is read is hashed as it lies there."""
+"""A file's text as a stream of bytes, unpacked from a .gz, .zst or .zip; the hash is of the file itself, not of the text."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import pyarrow as pa
 from pipeline.errors import DumpError
 from pipeline.ingest.containers.zips import Member, only_member
 
-# Decoded bytes that a container may hold, over all and against its own size so far. Price tables shrink to a fifth or a
-# twentieth, one line said again and again to a thousandth; the first megabytes are free, for a small file of equal lines.
+# Limits of the decoded bytes: in total, and as a ratio to the packed bytes read so far. Price tables shrink to a fifth or a twentieth,
+# a line repeated many times to a thousandth. The first megabytes are exempt, for a small file of equal lines.
 DECODED_LIMIT = 8 << 30
 RATIO_LIMIT = 200
 _FREE = 4 << 20
@@ -34,7 +34,7 @@ ENDINGS = (".gz", ".zst", ".zip")
 
 
 class Digest:
-    """SHA-256 of what passes by, on a thread beside the parser."""
+    """SHA-256 of the bytes that it is given, computed on a thread beside the parser."""
 
     def __enter__(self) -> Digest:
         self._digest = hashlib.sha256()
@@ -54,14 +54,14 @@ class Digest:
         self._thread.shutdown(wait=True)
 
     def hexdigest(self) -> str:
-        """The sum of all that passed by; only after the block."""
+        """The checksum of all bytes; call it only after the `with` block."""
         return self._digest.hexdigest()
 
 
 class Text:
-    """The text of a file: `read(n)` gives at most n bytes, none at its end; by then the container was proved whole."""
+    """The text of a file: `read(n)` returns at most n bytes, none at its end. At its end the container has been verified."""
 
-    def __init__(self, tap: _Tap, name: str) -> None:
+    def __init__(self, tap: _HashedFile, name: str) -> None:
         self._tap, self._name = tap, name
 
     def read(self, size: int) -> bytes:
@@ -69,12 +69,12 @@ class Text:
         return self._tap.read(size)
 
     def skip(self, size: int) -> None:
-        """Pass over the next `size` bytes."""
+        """Skip the next `size` bytes."""
         self._tap.seek(size)
 
 
-class _Tap:
-    """A file read front to back; each piece goes by the digest. It looks enough like a file for pyarrow."""
+class _HashedFile:
+    """A file read front to back, each piece given to the digest; it has the methods of a file that pyarrow needs."""
 
     closed = False
 
@@ -90,7 +90,7 @@ class _Tap:
         return piece
 
     def seek(self, size: int) -> None:
-        """Leave out bytes that the digest need not see."""
+        """Skip bytes that are not hashed."""
         self._stream.seek(size, os.SEEK_CUR)
 
     def drain(self) -> None:
@@ -110,9 +110,9 @@ class _Tap:
 
 
 class _Packed(Text):
-    """A container's text, its bytes counted; a subclass says how they are decoded."""
+    """A container's text, its bytes counted; a subclass decodes them."""
 
-    def __init__(self, tap: _Tap, name: str) -> None:
+    def __init__(self, tap: _HashedFile, name: str) -> None:
         super().__init__(tap, name)
         self._given = 0
         self._is_over = False
@@ -154,7 +154,7 @@ class _Packed(Text):
 
 
 class _Zstd(_Packed):
-    def __init__(self, tap: _Tap, name: str) -> None:
+    def __init__(self, tap: _HashedFile, name: str) -> None:
         super().__init__(tap, name)
         self._stream = pa.CompressedInputStream(pa.PythonFile(tap, mode="r"), "zstd")
 
@@ -168,7 +168,7 @@ class _Zstd(_Packed):
 class _Deflate(_Packed):
     """gzip (a header and a checksum of its own), or one member of a zip (`member` says where it lies and what it holds)."""
 
-    def __init__(self, tap: _Tap, name: str, member: Member | None) -> None:
+    def __init__(self, tap: _HashedFile, name: str, member: Member | None) -> None:
         super().__init__(tap, name)
         self._member = member
         self._inflate = zlib.decompressobj(-zlib.MAX_WBITS if member else 16 + zlib.MAX_WBITS)
@@ -221,14 +221,14 @@ def open_text(path: Path, name: str, digest: Digest | None = None) -> Iterator[T
 
     Parameters
     ----------
-    path : where it lies; read only.
-    name : how an error calls it.
-    digest : is shown every byte as it lies there, to the last one once the text has been read to its end.
+    path : the file; read only.
+    name : its name in errors.
+    digest : is given every byte of the file itself, the last one when the text has been read to its end.
 
     Raises
     ------
     DumpError
-        The container is of a kind that is not read, holds anything but one plain member, or promises too much.
+        The container is of a kind that is not read, holds anything but one plain member, or is over a limit.
     """
     with path.open("rb") as stream:
         kind = container_of(stream.read(MAGIC_BYTES))
@@ -240,7 +240,7 @@ def open_text(path: Path, name: str, digest: Digest | None = None) -> Iterator[T
         if member and member.size > _FREE + RATIO_LIMIT * member.packed:
             raise too_dense(name)
         stream.seek(0)
-        tap = _Tap(stream, digest)
+        tap = _HashedFile(stream, digest)
         if kind == "zstd":
             yield _Zstd(tap, name)
         elif kind:
@@ -250,7 +250,7 @@ def open_text(path: Path, name: str, digest: Digest | None = None) -> Iterator[T
 
 
 def container_of(magic: bytes) -> str:
-    """What a file is by its first bytes: `gzip`, `zstd`, `zip`, another container's name, or nothing for text."""
+    """The kind of a file by its first bytes: `gzip`, `zstd`, `zip`, the name of another container, or an empty text for plain text."""
     if magic.startswith(_GZIP):
         return "gzip"
     if magic.startswith(_ZSTD):
@@ -273,5 +273,5 @@ def too_large(name: str) -> DumpError:
 
 
 def too_dense(name: str) -> DumpError:
-    """The refusal of a container that looks like a bomb."""
+    """The refusal of a container whose text is suspiciously larger than itself."""
     return DumpError(f"{name}: its text is more than {RATIO_LIMIT} times its size; no table shrinks so far; send it as plain text")

@@ -25,7 +25,7 @@ _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codec
 
 @dataclass(frozen=True)
 class Opening:
-    """How a file begins: its mark, its encoding by that mark (None: not known yet), whether its lines end in CR alone."""
+    """The first bytes of a file: byte order mark, the encoding that it states (None: not known yet), whether lines end in CR alone."""
 
     mark: bytes
     encoding: str | None
@@ -45,10 +45,10 @@ class Start:
 
 @dataclass(frozen=True)
 class Block:
-    """Whole lines as UTF-8; `ends` are the places of their LF, `starts` where each line begins in the file as it stands.
+    """Whole lines as UTF-8; `ends` are the positions of their LF, `starts` the byte of the file at which each line begins.
 
-    `broken` marks the lines whose bytes are not of the file's encoding; `is_open` says that the last line had no end; `faults` are
-    lines that their container found wrong (line from 0 -> kind).
+    `broken` marks the lines that do not decode; `is_open` says that the last line had no end; `faults` are lines in which the container
+    found an error (line from 0 -> kind).
     """
 
     data: bytes
@@ -260,7 +260,7 @@ def _raw_blocks(path: Path, opening: Opening, digest: Digest | None, skip: int, 
 
 
 def _record_end(chunk: bytes) -> int:
-    """Behind the last line end at which all quotes are likely closed; a good guess spares work, a wrong one costs nothing else."""
+    """The position after the last line end at which all quotes are likely closed. A wrong guess costs time, never a record."""
     last = cut = chunk.rfind(b"\n") + 1
     opened = chunk.count(b'"', 0, cut) % 2
     for _ in range(_LOOK_BACK):

@@ -18,7 +18,7 @@ UNFINISHED = (".part", ".filepart", ".crdownload", ".tmp", ".partial")
 
 @dataclass(frozen=True)
 class DumpFile:
-    """One input file: its path inside the dump with `/`, where it lies, and what the sender says of it."""
+    """One input file: its name (the path inside the dump, with `/`), its path on the disk, and the sender's statement on it."""
 
     name: str
     path: Path
@@ -28,7 +28,7 @@ class DumpFile:
 def list_dump(path: Path) -> list[DumpFile]:
     """The input files of a dump, sorted by name; a single file is a dump of one.
 
-    Hidden files, `_SUCCESS`, README files and sidecars lie beside the data and are no input; what sidecars say stands in `promise`.
+    Hidden files, `_SUCCESS`, README files and sidecars are no input; the statements of the sidecars are in `promise`.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def list_dump(path: Path) -> list[DumpFile]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    """All that lies below a folder, sorted; raises `DumpError` for a folder that cannot be listed, whose files would else be missed."""
+    """Every path below a folder, sorted; raises `DumpError` where a folder cannot be listed, since its files would be missed."""
 
     def refuse(error: OSError) -> None:
         raise unreadable(Path(str(error.filename)).name, error)
@@ -90,7 +90,7 @@ def _promised(files: list[DumpFile], sidecars: Mapping[str, Path], *, whole: boo
 
 
 def _sidecars_of(path: Path) -> dict[str, Path]:
-    """The sidecars that lie beside a single file and may speak of it."""
+    """The sidecars in the folder of a single file that may cover it."""
     if is_sidecar(path):
         return {}
     wanted = {path.name.lower() + ENDING, SUMS, MANIFEST}
@@ -110,12 +110,12 @@ def _refuse_unfinished(name: str) -> None:
 
 
 def unreadable(name: str, error: OSError) -> DumpError:
-    """The refusal of a file that the disk does not give, or that went away while it was read."""
+    """The refusal of a file that cannot be read, or that disappeared while it was read."""
     return DumpError(f"{name}: {error.strerror or error}; make it readable, or wait for the upload to finish, then run again")
 
 
 def path_values(patterns: Mapping[str, str], file: str) -> dict[str, str]:
-    """What a source takes from a file's path inside the dump.
+    """The fields that a source takes from a file's path inside the dump: field -> text.
 
     Raises
     ------

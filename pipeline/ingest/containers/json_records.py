@@ -90,7 +90,7 @@ class _Layout:
             cells.append("" if text is None else text)
             if text is None and place in self.used:
                 faults[place] = "json"
-        # An object without a word is a record all the same: it may not become a blank line.
+        # An object without any text is still a record: it may not become a blank line.
         return Record(line, offset, cells, faults) if any(cells) else _refused(line, offset, value)
 
 

@@ -1,8 +1,7 @@
-"""Records that are no lines of text, the rows of a sheet or the objects of a JSON file, as blocks of lines for the strict reader.
+"""Rows of a sheet and objects of a JSON file as blocks of CSV lines, so that one reader and one set of sources serve all containers.
 
-A record becomes one line of CSV in our own hand: a comma between cells, quotes where a cell needs them. Its number is the record's own
-(the row of the sheet, the place in the document), and it begins where the record begins. So one reader, one ledger and one set of
-sources serve all containers.
+A record becomes one line: a comma between cells, quotes where a cell needs them. The line number is the record's own (the row of the sheet,
+the position in the document), and the byte offset is that of the record.
 """
 
 from __future__ import annotations
@@ -36,11 +35,11 @@ class Record:
 
 
 class RecordReader(Protocol):
-    """What the strict reader needs of a file: its records in blocks, then the sum and the size of the bytes that were read."""
+    """Reads the records of a file in blocks; afterwards it knows the checksum and the size of the bytes that it read."""
 
     @property
     def sha256(self) -> str:
-        """Hexadecimal, of the file as it lies there; after `blocks()` has ended."""
+        """Hexadecimal, of the file itself; known after `blocks()` has ended."""
         ...
 
     @property
@@ -75,19 +74,19 @@ def read_whole(path: Path, name: str, limit: int) -> bytes:
 
 def to_blocks(records: Iterable[Record], first: int, width: int) -> Iterator[Block]:
     """Records in ascending order of their numbers, as blocks of lines that begin at number `first`."""
-    block = _Growing(first)
+    block = _BlockBuilder(first)
     for record in records:
         block.skip_to(record)
         block.add(record, width)
         if block.size > _BLOCK_BYTES:
             yield block.done()
-            block = _Growing(record.line + 1)
+            block = _BlockBuilder(record.line + 1)
     if block.starts:
         yield block.done()
 
 
 def records_at(reader: RecordReader, offsets: Sequence[int]) -> list[bytes]:
-    """The lines of the records that begin at those places."""
+    """The lines of the records that begin at the given byte offsets."""
     found: dict[int, bytes] = {}
     for block in reader.blocks():
         for line in np.flatnonzero(np.isin(block.starts, offsets)).tolist():
@@ -95,7 +94,7 @@ def records_at(reader: RecordReader, offsets: Sequence[int]) -> list[bytes]:
     return [found[offset] for offset in offsets]
 
 
-class _Growing:
+class _BlockBuilder:
     def __init__(self, first: int) -> None:
         self.first, self.size = first, 0
         self.starts: list[int] = []

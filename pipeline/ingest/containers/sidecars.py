@@ -1,4 +1,4 @@
-"""What the sender says of a dump's files in files beside them: checksums and row counts."""
+"""Sidecar files, in which a sender states checksums and row counts of a dump's files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _COLUMNS = {"file", "rows", "sha256"}
 
 @dataclass(frozen=True)
 class Promise:
-    """What the sender says of one file: SHA-256 (hexadecimal, lower case) of its bytes as they lie there, its data rows."""
+    """The sender's statement on one file: SHA-256 of its bytes (hexadecimal, lower case) and its number of data rows."""
 
     sha256: str | None = None
     rows: int | None = None
@@ -35,7 +35,7 @@ NOTHING = Promise()
 
 
 def is_no_data(name: str) -> bool:
-    """Whether a file lies beside the data by its name: hidden, `_SUCCESS`, `*.md`, README, a checksum."""
+    """Whether a file is no data by its name: hidden, `_SUCCESS`, `*.md`, README, a checksum."""
     low = name.rsplit("/", 1)[-1].lower()
     return low.startswith(".") or low in {DONE.lower(), SUMS, MANIFEST} or low.endswith((ENDING, ".md")) or low.split(".")[0] == "readme"
 
@@ -47,11 +47,11 @@ def is_sidecar(path: Path) -> bool:
 
 
 def read_promises(sidecars: Mapping[str, Path], files: Iterable[str], *, whole: bool = True) -> dict[str, Promise]:
-    """What the sidecars of a dump promise of its files.
+    """The checksums and row counts that the sidecars of a dump state.
 
     Parameters
     ----------
-    sidecars : path inside the dump, with `/` -> where it lies; a sidecar speaks of its own folder and what is under it.
+    sidecars : path inside the dump, with `/` -> the file; a sidecar covers its own folder and those below it.
     files : the dump's input files, by their paths inside the dump.
     whole : a sidecar may name only files that are there; False when one file alone is the dump.
 
@@ -68,9 +68,9 @@ def read_promises(sidecars: Mapping[str, Path], files: Iterable[str], *, whole: 
     there = set(files)
     promises: dict[str, Promise] = {}
     for sidecar, path in sorted(sidecars.items()):
-        for name, promise in _told(sidecar, path):
+        for name, promise in _read_sidecar(sidecar, path):
             if name in there:
-                promises[name] = _both(promises.get(name, NOTHING), promise, sidecar, name)
+                promises[name] = _merged(promises.get(name, NOTHING), promise, sidecar, name)
             elif whole and not is_no_data(name):
                 raise DumpError(f"{sidecar}: names {name}, which is not there; send the file again, or take its name out")
     return promises
@@ -91,7 +91,7 @@ def check_rows(file: str, promise: Promise, least: int, most: int) -> None:
         raise DumpError(f"{file}: {most:,} rows, but the manifest says {promise.rows:,}; wait for the upload to finish, or send both again")
 
 
-def _told(sidecar: str, path: Path) -> Iterator[tuple[str, Promise]]:
+def _read_sidecar(sidecar: str, path: Path) -> Iterator[tuple[str, Promise]]:
     name = path.name.lower()
     folder = PurePosixPath(sidecar).parent
     if name == MANIFEST:
@@ -181,7 +181,7 @@ def _inside(sidecar: str, name: str) -> PurePosixPath:
     return path
 
 
-def _both(old: Promise, new: Promise, sidecar: str, file: str) -> Promise:
+def _merged(old: Promise, new: Promise, sidecar: str, file: str) -> Promise:
     for before, after in ((old.sha256, new.sha256), (old.rows, new.rows)):
         if before is not None and after is not None and before != after:
             raise DumpError(f"{sidecar}: says {after} of {file}, and another file beside it {before}; take the wrong one away")

@@ -1,4 +1,4 @@
-"""The first line of a file: its encoding, its separator, its names, and the source that knows them."""
+"""The header of a text file: its encoding, its separator, its names, and the source that recognises them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.ingest.sources.recognition import Match, is_known_name, recognise
 from pipeline.ingest.sources.schema import Source, is_codec
 
 _HEAD_BYTES = 1 << 20
-# Lines of one cell that may stand over a table.
+# Lines of one cell (titles) that a table may have above its header.
 MOST_TITLES = 20
 
 
@@ -102,7 +102,7 @@ def _recognised(file: DumpFile, opening: Opening, sources: Sequence[Source], con
                 continue
             able = [source for source in sources if _may(source, separator, first.encoding, opening, context)]
             if separator not in first.text and any(sign in first.text for sign in signs) and not is_known_name(first.text, able):
-                continue  # one long name that holds another separator, and is nobody's
+                continue  # one long name that holds another separator, and that no source has
             try:
                 found[separator] = recognise(_names(first.text, separator), able, file.name)
             except DumpError as error:
@@ -132,7 +132,7 @@ def text_header_names(file: DumpFile) -> tuple[str, ...]:
 
 
 def encodings(source: Source, context: ReadContext) -> tuple[str, ...]:
-    """What to read a file as when it is no UTF-8: the plan's word first, else the source's."""
+    """The encodings to try when a file is not UTF-8: the plan's, else the source's."""
     declared = context.declared.get(source.name, {}).get("encoding")
     if not declared:
         return source.file.encodings
@@ -167,7 +167,7 @@ def _behind_titles(file: DumpFile, opening: Opening, first: _First | None) -> It
     while first and len(first.before) < MOST_TITLES and any(filled(_names(first.text, sign)) <= 1 for sign in ",;\t|"):
         try:
             first = _first(file, opening, first.encoding, first)
-        except DumpError:  # what stands there is no header either
+        except DumpError:  # that line is no header either
             return
         if first:
             yield first
@@ -178,7 +178,7 @@ def _may_follow(first: _First, separator: str) -> bool:
 
 
 def filled(cells: Sequence[str]) -> int:
-    """How many cells of a line say something."""
+    """How many cells of a line are not blank."""
     return sum(1 for cell in cells if cell.strip())
 
 

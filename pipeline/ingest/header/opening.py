@@ -1,4 +1,4 @@
-"""What a file is, text, workbook or JSON, and its header, recognised."""
+"""The header of any file: text, workbook or JSON is detected by content, and a source recognises its names."""
 
 from __future__ import annotations
 

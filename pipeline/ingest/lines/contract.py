@@ -140,7 +140,7 @@ def _controls(block: Block, bytes_: np.ndarray) -> np.ndarray:
     if b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
         returns = np.flatnonzero(bytes_ == _CR)
         found[np.searchsorted(block.ends, returns[bytes_[returns + 1] != _LF])] = True
-    # A mark at a line's start is eaten in silence by every CSV reader; it shows two files pasted together.
+    # CSV readers drop a byte order mark at a line's start without notice; it shows that two files were concatenated.
     starts = np.concatenate([np.zeros(1, np.int64), block.ends[:-1] + 1])[: block.ends.size]
     for line in np.flatnonzero(bytes_[starts] == _MARK[0]).tolist():
         found[line] |= data.startswith(_MARK, int(starts[line]))
@@ -148,7 +148,7 @@ def _controls(block: Block, bytes_: np.ndarray) -> np.ndarray:
 
 
 def _quote_faults(bytes_: np.ndarray, ends: np.ndarray, quotes: np.ndarray, grammar: Grammar) -> np.ndarray:
-    """Lines in which a quote stands where none may: within a line quotes open and close in turn."""
+    """Lines with a quote in a forbidden place: within a line quotes open and close in turn."""
     upto = np.searchsorted(quotes, ends)
     counts = np.diff(upto, prepend=0)
     faulty = counts % 2 == 1
@@ -171,7 +171,7 @@ def _refuse_widths(lines: Lines, quotes: np.ndarray, grammar: Grammar, refused: 
     if quotes.size:
         marks = bytes_ == _QUOTE
         if not lines.kept.all():
-            # A refused line may hold an odd number of quotes, which would turn all cells after it inside out.
+            # A refused line may hold an odd number of quotes, after which quoted and unquoted text would be swapped.
             marks = marks & np.repeat(lines.kept, np.diff(ends, prepend=-1))
         outside &= (np.cumsum(marks, dtype=np.uint8) & 1) == 0
     upto = np.searchsorted(np.flatnonzero(outside), ends)

@@ -2,9 +2,8 @@
 
 A block of lines is an array of bytes. One comparison finds all separators, line ends and quotes; from their places follow those of the
 cells; and eight bytes at a time are loaded from any place as one whole number, so that an id, a day or a price is checked and read with
-a few operations on whole columns (`price_cells`, `tables.keys.pack`). What is not plainly in order is not judged here: such lines are
-handed
-back to be read by somebody slower. `take_lines` never takes a line that the slow way would refuse, and reads what it takes the same.
+a few operations on whole columns (`price_cells`, `tables.keys.pack`). Any other line is left to the general reader. `take_lines` never
+takes a line that the general reader would refuse, and reads what it takes as that does.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _KEEP = np.array([(1 << 8 * n) - 1 for n in range(5)], np.uint64)  # keeps the f
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the cells of a line stand, counted from 0: id, date and price, and those that must hold one of some texts (`words`).
+    """The positions of a line's cells, counted from 0: id, date and price, and those that must hold one of some texts (`words`).
 
     `width` is the number of cells. With `empty_price` a line without a price is taken, as 0 cents (out of stock).
     """

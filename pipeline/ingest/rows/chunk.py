@@ -1,4 +1,4 @@
-"""A chunk of typed rows, and what is wrong with those that do not fit."""
+"""A chunk of typed rows, and the faults of those that do not fit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pipeline.ingest.rows.embedded_history import History
 
 @dataclass(frozen=True)
 class Fault:
-    """Why rows are set aside: the header of the cell, the kind, what was wanted."""
+    """Why rows are set aside: the header of the cell, the kind of fault, and what was wanted."""
 
     column: str
     kind: str
@@ -23,8 +23,9 @@ class Fault:
 class Chunk:
     """Typed columns of n rows, and for each row the number of its fault in `faults` (-1: none).
 
-    `codes` holds the number of the row's non-product code in `code_names` (-1: it is a product), `suspects` the rows that may
-    be no record at all (their key is empty), `history` the price history that the rows hold beside their own facts.
+    `codes` holds the number of the rule in the source's `non_products` that a row matches (-1: it is a product). `suspects` marks rows that
+    may be no record (their key is empty), `again` rows that repeat the header. `softened` counts cells taken as missing, by header.
+    `named` are the currencies that money cells name (places in `money.NAMES`), `history` the price history that the rows hold.
     """
 
     columns: dict[str, pa.Array]

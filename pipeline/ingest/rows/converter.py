@@ -1,4 +1,4 @@
-"""A chunk of text columns to one typed table, and what is wrong with the rows that do not fit."""
+"""Columns of text to typed columns, and a fault for each row that does not fit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pipeline.ingest.sources.recognition import Match
 from pipeline.ingest.sources.schema import ColumnRule, target
 from pipeline.tables import schemas
 
-# Text that may repeat from row to row; the first rows of the file show whether it does.
+# Kinds of text whose values may repeat; the first rows of the file show whether they do.
 _MAY_REPEAT = frozenset({"text", "path"})
 _REPEATS = 4  # rows for each distinct value, at least
 # Fields that are settled together with the money of the row.
@@ -46,13 +46,13 @@ class Converter:
         self.targets = {name: str(target(self.source.table, name)) for name in self.source.columns}
         self.steps = step_places(match)
         self.day = path_day(self.source.history, file)
-        # Fields of text that come out as distinct values and their places.
+        # Text fields whose columns are dictionary-encoded.
         self.coded = {name for name in match.columns if self.source.columns[name].kind == "choice"}
         self.faults = CellFaults(match, self.form, self.targets, self.coded)
         self.currencies = Currencies(self.faults, self.places, file, self.constants)
 
     def types(self) -> dict[int, pa.DataType]:
-        """Which header positions are read, and how: as distinct values and their places, or as text."""
+        """The header positions that are read -> dictionary-encoded or plain text."""
         types: dict[int, pa.DataType] = {}
         for name, places in self.match.columns.items():
             is_coded = len(places) == 1 and (self.source.columns[name].kind in CODED_KINDS or name in self.coded)
@@ -61,7 +61,7 @@ class Converter:
         return types | {place: schemas.TEXT for place, _ in self.steps}
 
     def learn(self, table: pa.Table) -> None:
-        """See in a file's first rows which fields of text repeat; that makes the rest quicker, never different."""
+        """Find in a file's first rows which text fields repeat their values. It changes the speed of the rest, never the result."""
         for name, places in self.match.columns.items():
             if len(places) == 1 and self.source.columns[name].kind in _MAY_REPEAT:
                 column = table[f"c{places[0]}"]

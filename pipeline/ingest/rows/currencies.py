@@ -1,4 +1,4 @@
-"""Which marketplace and currency the rows of one file are of, and their money in that currency's minor units."""
+"""The marketplace and currency of each row, and its money in that currency's minor units."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pipeline.ingest.rows.markets import MarketCodes
 from pipeline.ingest.rows.parsers import WANTED
 from pipeline.tables.schemas import DUMP_TABLES, MOST_CENTS
 
-# Without a marketplace such a row serves every marketplace of its product.
+# Tables whose rows without a marketplace serve every marketplace of their product.
 _ANY_MARKET = frozenset({"offers", "matches"})
 
 
@@ -32,7 +32,7 @@ class MoneyCells:
 
 
 class Currencies:
-    """Settles the marketplace and the currency of every row, as the file's source, path and header and the plan say."""
+    """Settles the marketplace and the currency of every row, from its cells, the header, the source, the path and the plan."""
 
     def __init__(self, faults: CellFaults, places: MarketCodes, file: str, constants: Mapping[str, str]) -> None:
         self.faults, self.places, self.file, self.constants = faults, places, file, constants
@@ -64,8 +64,8 @@ class Currencies:
         for part in money.values():
             has_money |= ~part.null
         if self.has_currency and self.source.currency_from == "row":
-            unsaid = has_money & (currency < 0)
-            chunk.fail(unsaid, Fault(self.faults.header("currency"), "currency", "the currency of the row's money"))
+            is_unstated = has_money & (currency < 0)
+            chunk.fail(is_unstated, Fault(self.faults.header("currency"), "currency", "the currency of the row's money"))
         if self.is_keyed:
             market, currency = self.places.settle(market, currency)
             apart = currency != self.places.currency_of[market]

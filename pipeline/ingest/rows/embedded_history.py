@@ -1,4 +1,4 @@
-"""Price history that stands inside a record: Keepa's step arrays, or the record's own price on the day that its file's path names."""
+"""Price history inside a record: Keepa's step arrays, or the record's own price on the day that its file's path names."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ SCHEMA = schemas.schema(schemas.DUMP_TABLES["price_history"])
 
 
 def step_places(match: Match) -> list[tuple[int, int]]:
-    """Which columns of a file hold a history, best first, and of how many numbers each entry is."""
+    """The columns of a file that hold a history, best first, each with the count of numbers in an entry."""
     history = match.source.history
     if not history:
         return []

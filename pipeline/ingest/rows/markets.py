@@ -23,7 +23,7 @@ class MarketCodes:
         self.currency_of = np.array([*of, -1], np.int32)
         self.only_market_of = np.array([*(of.index(c) if of.count(c) == 1 else -1 for c in range(len(self.currencies))), -1])
         self.default = self._market.get(context.default_marketplace, -1)
-        # For each name that a money cell may hold: its one currency (or -1), and all that it may stand for.
+        # For each name in `NAMES`: its one currency (or -1), and all currencies that it may mean.
         self.exact = np.array([*(self._exact(name) for name in NAMES), -1], np.int32)
         allowed = [[code in SIGNS[name] for code in self.currencies] + [False] for name in NAMES]
         self.allowed = np.array([*allowed, [True] * (len(self.currencies) + 1)], bool)
@@ -42,7 +42,7 @@ class MarketCodes:
         return self._currency.get(name.strip().upper(), -1)
 
     def settle(self, market: np.ndarray, currency: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Fill what a row does not say (-1): the only marketplace of its currency, else the plan's; and that one's currency."""
+        """Fill what a row does not state (-1): the only marketplace of its currency, else the plan's default; then its currency."""
         market = np.where(market >= 0, market, self.only_market_of[currency])
         market = np.where(market >= 0, market, self.default)
         return market, np.where(currency >= 0, currency, self.currency_of[market])

@@ -243,7 +243,7 @@ def _date(values: pa.Array, rule: ColumnRule, _: NumberForm) -> Parsed:
     if rule.formats[0] == "iso" and pc.all(pc.fill_null(pc.match_substring_regex(values, _FAST_DAY), True)).as_py():
         try:
             days = pc.cast(values, pa.date32())
-        except pa.ArrowInvalid:  # a 30th of February: each cell is asked below
+        except pa.ArrowInvalid:  # a 30th of February: each cell is read by itself below
             pass
         else:
             years = pc.fill_null(pc.year(days), YEARS[0]).to_numpy()
@@ -259,7 +259,7 @@ def _timestamp(values: pa.Array, rule: ColumnRule, _: NumberForm) -> Parsed:
             years = pc.drop_null(pc.year(times)).to_numpy()
             if not years.size or YEARS[0] <= years.min() <= years.max() <= YEARS[-1]:
                 return times, _all(values)
-        except pa.ArrowInvalid:  # a cell that only looks like an instant: each one is asked below
+        except pa.ArrowInvalid:  # a cell that only looks like an instant: each cell is read by itself below
             pass
     return _each(values, lambda text: to_time(text, rule.formats), pa.timestamp("s"))
 

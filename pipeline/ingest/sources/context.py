@@ -1,4 +1,4 @@
-"""What the plan and the configuration know that a file does not say of itself."""
+"""Facts from the plan and the configuration that a file itself does not state."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class ReadContext:
-    """What the plan knows that a file does not say.
+    """The known currencies and marketplaces, and what the plan declares for a source.
 
     Parameters
     ----------
     currencies : ISO code -> minor digits.
     marketplaces : code -> its currency.
     aliases : other names of a marketplace, casefolded -> code (`gb` -> `UK`, `com` -> `US`).
-    default_marketplace : what a row belongs to when nothing else says it.
-    declared : source name -> the plan's own encoding, marketplace, currency or decimal for it.
+    default_marketplace : the marketplace of a row for which nothing else states one.
+    declared : source name -> encoding, marketplace, currency or decimal sign from the plan.
     """
 
     currencies: Mapping[str, int]

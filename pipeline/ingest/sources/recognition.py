@@ -55,7 +55,7 @@ def fold(name: str) -> str:
     return re.sub(r"\s*:\s+", ": ", " ".join(kept.split())).casefold().strip()
 
 
-# A header's folded code or sign (`usd`, `us$`) as money knows it.
+# A folded code or sign in a header (`usd`, `us$`) -> its key in `SIGNS`.
 _SIGN_OF = {fold(sign): sign for sign in SIGNS}
 
 
@@ -65,7 +65,7 @@ def recognise(header: Sequence[str], sources: Sequence[Source], file: str = "the
     Parameters
     ----------
     header : the names of a file's columns, as they stand.
-    sources : every known source; their order does not matter, the one that knows most of the header wins.
+    sources : every known source, in any order; the one that recognises most of the header wins.
     file : the name used in errors.
 
     Raises

@@ -1,4 +1,4 @@
-"""What a source file (`configs/sources/*.toml`) may say: how an export is recognised and what its columns mean."""
+"""The schema of a source file (`configs/sources/*.toml`): how an export is recognised and what its columns mean."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Recognise(_Frozen):
 class FileForm(_Frozen):
     """How the bytes of such a file are to be read."""
 
-    # All of them: under the wrong one a header is a single name that no source knows.
+    # All by default: with the wrong one a header is a single name, which no source recognises.
     separators: tuple[Literal[",", ";", "\t", "|"], ...] = (",", ";", "\t", "|")
     encodings: tuple[str, ...] = ()
     decimal: Literal[".", ","] = "."
@@ -159,13 +159,13 @@ class HistoryRule(_Frozen):
 
 
 class Source(_Frozen):
-    """One kind of export; or, with `refused`, a kind that is known and holds nothing for a shortlist."""
+    """One kind of export; with `refused` or `left_out`, a kind that is recognised and gives no table."""
 
     name: str
     title: str
     table: str = ""
     refused: str = ""  # the sentence that such a file is refused with
-    left_out: str = ""  # the sentence with which such a file is passed over, its lines counted as non-records
+    left_out: str = ""  # why such a file is skipped; its lines are counted as non-records
     exported_at: str = ""  # a pattern with a group `value` on the names of the header
     recognise: Recognise = Recognise()
     file: FileForm = FileForm()
