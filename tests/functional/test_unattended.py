@@ -162,7 +162,7 @@ def attended(data, dump, monkeypatch, **environment):
     return said
 
 
-def test_telling_that_fails_changes_nothing_and_shows_no_address(market, tmp_path, monkeypatch):
+def test_a_failed_notification_changes_nothing_and_shows_no_address(market, tmp_path, monkeypatch):
     secret = "http://127.0.0.1:9/s3cret"
     said = attended(tmp_path / "data", market / "dumps" / WEEKS[0], monkeypatch, SHORTLIST_PING=secret, SHORTLIST_NOTIFY=f"json://{secret}")
     assert (tmp_path / "data" / "shortlists" / WEEKS[0]).is_symlink()
@@ -170,7 +170,7 @@ def test_telling_that_fails_changes_nothing_and_shows_no_address(market, tmp_pat
     assert "s3cret" not in "".join(map(str, said)) + (tmp_path / "log.jsonl").read_text()
 
 
-def test_no_row_of_a_dump_stands_in_the_log(make_dump, tmp_path, monkeypatch):
+def test_no_row_of_a_dump_is_in_the_log(make_dump, tmp_path, monkeypatch):
     from pipeline.errors import SetAsideError
 
     dump = make_dump("2026-W47", candidate={"title": "S3cret shelf", "brand": "Hushbrand"})
