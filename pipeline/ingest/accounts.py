@@ -43,10 +43,10 @@ class FileReport:
 
     def check_ledger(self) -> None:
         """Raise `AssertionError` unless every physical line is accounted for exactly once."""
-        reported = self.header + self.blank + sum(self.non_records.values()) + self.rows + self.line_ends_in_values
-        reported += sum(self.set_aside.values())
-        if self.lines != reported:
-            raise AssertionError(f"{self.file}: {self.lines} lines, but {reported} accounted for")
+        counted = self.header + self.blank + sum(self.non_records.values()) + self.rows + self.line_ends_in_values
+        counted += sum(self.set_aside.values())
+        if self.lines != counted:
+            raise AssertionError(f"{self.file}: {self.lines} lines, but {counted} accounted for")
 
     def counted_rows(self) -> tuple[int, int]:
         """The least and the most data rows that a sender may have counted: lines set aside may be pieces of one record."""

@@ -120,7 +120,7 @@ def _read_odd_lines(rules: BlockRules, block: Block, taken: np.ndarray) -> Part:
     if part.rest is not None:
         raise AssertionError(f"{rules.form.file}: lines were held back at the end of a part")
     numbers = chosen + block.first_line
-    reported = []
+    tables = []
     for name, rows in part.tables:
         line = np.asarray(rows["line"])
         table = rows.set_column(rows.schema.get_field_index("line"), rows.schema.field("line"), pa.array(numbers[line]))
@@ -128,5 +128,5 @@ def _read_odd_lines(rules: BlockRules, block: Block, taken: np.ndarray) -> Part:
             again = is_plain[chosen[line]]
             part.counts.rows -= int(again.sum())
             table = table.filter(pa.array(~again))
-        reported.append((name, table))
-    return Part(reported, part.counts, None)
+        tables.append((name, table))
+    return Part(tables, part.counts, None)

@@ -102,8 +102,8 @@ def _header(rows: Iterator[tuple[Any, ...]]) -> dict[str, int] | None:
     """Where the columns stand, in either language; moves `rows` behind the header."""
     wanted = {"marketplace": _named(MARKETPLACE), "product_id": _named(PRODUCT), **{name: _named(words) for name, words, *_ in OWN_COLUMNS}}
     for place, row in enumerate(rows):
-        reported = {str(cell).strip(): at for at, cell in enumerate(row) if cell is not None}
-        found = {name: reported[words] for name, names in wanted.items() for words in names if words in reported}
+        columns = {str(cell).strip(): at for at, cell in enumerate(row) if cell is not None}
+        found = {name: columns[words] for name, names in wanted.items() for words in names if words in columns}
         if {"marketplace", "product_id", "decision"} <= found.keys():
             return found | {"_row": place + 1}
         if place >= _HEADER_ROWS:

@@ -95,13 +95,13 @@ def _read_sidecar(sidecar: str, path: Path) -> Iterator[tuple[str, Promise]]:
     name = path.name.lower()
     folder = PurePosixPath(sidecar).parent
     if name == MANIFEST:
-        reported = _manifest(sidecar, path)
+        statements = _manifest(sidecar, path)
     elif name == SUMS:
-        reported = _sums(sidecar, path)
+        statements = _sums(sidecar, path)
     else:
         yield sidecar[: -len(ENDING)], Promise(sha256=_one_sum(sidecar, path))
         return
-    for inner, promise in reported:
+    for inner, promise in statements:
         yield str(folder / _inside(sidecar, inner)), promise
 
 
@@ -141,14 +141,12 @@ def _manifest(sidecar: str, path: Path) -> Iterator[tuple[str, Promise]]:
     for number, cells in enumerate(map(_cells, lines[1:]), 2):
         if not any(cells):
             continue
-        reported = {name: cell for name, cell in zip(header, cells, strict=False) if name in _COLUMNS}
-        rows, digest = reported.get("rows", ""), reported.get("sha256", "")
-        fits = (
-            len(cells) == len(header) and reported["file"] and re.fullmatch(r"[0-9]{0,15}", rows) and (not digest or _HEX.fullmatch(digest))
-        )
+        entry = {name: cell for name, cell in zip(header, cells, strict=False) if name in _COLUMNS}
+        rows, digest = entry.get("rows", ""), entry.get("sha256", "")
+        fits = len(cells) == len(header) and entry["file"] and re.fullmatch(r"[0-9]{0,15}", rows) and (not digest or _HEX.fullmatch(digest))
         if not fits:
             raise DumpError(f"{sidecar}: line {number} is not understood; wanted a file name, its data rows as a whole number, its SHA-256")
-        yield reported["file"], Promise(sha256=digest.lower() or None, rows=int(rows) if rows else None)
+        yield entry["file"], Promise(sha256=digest.lower() or None, rows=int(rows) if rows else None)
 
 
 def _has_manifest_header(path: Path) -> bool:

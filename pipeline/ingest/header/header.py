@@ -110,10 +110,8 @@ def _recognised(file: DumpFile, opening: Opening, sources: Sequence[Source], con
                     raise DumpError(f"{file.name}: a quote in its header is never closed; send the file again") from None
                 first_error = _better(first_error, error, first.text, separator)
         if len({match.header for match in found.values()}) > 1:
-            reported = " and ".join(repr(separator) for separator in found)
-            raise DumpError(
-                f"{file.name}: its header can be read with the separators {reported}; rename a column so that one of them is left"
-            )
+            names = " and ".join(repr(separator) for separator in found)
+            raise DumpError(f"{file.name}: its header can be read with the separators {names}; rename a column so that one of them is left")
         for separator, match in found.items():
             return match, first, separator
     if first_error is None or (tried and tried[0] != (opening.encoding or "utf-8")):

@@ -122,10 +122,10 @@ def _near_miss(wanted: str, match: Match) -> str:
 def reasons(match: Match) -> list[str]:
     """The names by which the source was recognised."""
     source, there = match.source, {fold(name) for name in match.header}
-    reported = [name for name in source.recognise.all if fold(name) in there]
-    reported += [match.header[match.columns[f][0]] for f, r in source.columns.items() if r.required and f in match.columns]
-    reported += [name for name in source.recognise.any if _finds(name, there)]
-    return list(dict.fromkeys(reported))
+    names = [name for name in source.recognise.all if fold(name) in there]
+    names += [match.header[match.columns[f][0]] for f, r in source.columns.items() if r.required and f in match.columns]
+    names += [name for name in source.recognise.any if _finds(name, there)]
+    return list(dict.fromkeys(names))
 
 
 def is_known_name(name: str, sources: Sequence[Source]) -> bool:

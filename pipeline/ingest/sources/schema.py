@@ -254,10 +254,10 @@ def _load(path: Path) -> Source:
 
 
 @functools.lru_cache(maxsize=256)
-def _parsed(path: Path, reported: bytes) -> Source:
+def _parsed(path: Path, raw: bytes) -> Source:
     """The source that a file's bytes describe; cached, since several parts of one run need it."""
     try:
-        content = tomllib.loads(reported.decode("utf-8"))
+        content = tomllib.loads(raw.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise PlanError(f"{path}: {error}") from error
     if "name" in content:
