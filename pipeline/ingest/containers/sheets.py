@@ -18,6 +18,8 @@ from pipeline.ingest.containers.workbooks import LARGEST_WORKBOOK, Guard, Sheet,
 _ROWS, _COLUMNS = 1 << 20, 1 << 14
 _PLACE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _PLAIN = CellForm()
+_WIDEST_HEADER = 1024  # columns; the widest export known has 240
+_STEP_BYTES = 16 << 10
 
 
 class SheetRows:
@@ -28,10 +30,11 @@ class SheetRows:
     book, sheet : where the rows are.
     name : how an error calls the file.
     decimal : the decimal sign that the file's source reads; a typed number is shown with it.
+    width : cells beyond so many columns stand one after another behind them, so that one cell far to the right costs no row of blanks.
     """
 
-    def __init__(self, book: Workbook, sheet: Sheet, name: str, decimal: str = ".") -> None:
-        self._book, self._sheet, self._name, self._decimal = book, sheet, name, decimal
+    def __init__(self, book: Workbook, sheet: Sheet, name: str, decimal: str = ".", width: int = _WIDEST_HEADER) -> None:
+        self._book, self._sheet, self._name, self._decimal, self._width = book, sheet, name, decimal, width
         self._parser = xml_parser(name)
         self._parser.StartElementHandler = self._root
         self._done: list[Record] = []
@@ -55,9 +58,11 @@ class SheetRows:
         """
         with Guard(self._name):
             for piece in self._book.sheet_bytes(self._sheet):
-                self._parser.Parse(piece, False)
-                yield from self._done
-                self._done.clear()
+                # In small steps: the rows of one step are held at once, and a wide row is short in the file.
+                for begin in range(0, len(piece), _STEP_BYTES):
+                    self._parser.Parse(piece[begin : begin + _STEP_BYTES], False)
+                    yield from self._done
+                    self._done.clear()
             self._parser.Parse(b"", True)
             yield from self._done
 
@@ -123,7 +128,7 @@ class SheetRows:
         text, fault = self._shown("".join(self._value))
         if not text and not fault:
             return
-        self._cells.extend([""] * (self._at - len(self._cells)))
+        self._cells.extend([""] * (min(self._at, self._width) - len(self._cells)))
         self._cells.append(text)
         if fault:
             self._faults[self._at] = fault
@@ -179,7 +184,7 @@ class SheetTable:
     def records(self, content: bytes, used: frozenset[int]) -> Iterator[Record]:
         """The rows below the header, from the bytes of the workbook."""
         book = Workbook(content, self.file.name)
-        for row in SheetRows(book, self.sheet, self.file.name, self.decimal).rows():
+        for row in SheetRows(book, self.sheet, self.file.name, self.decimal, self.width - 1).rows():
             if row.line > self.header_line:
                 beyond = " ".join(cell for cell in row.cells[self.width - 1 :] if cell)
                 cells = row.cells[: self.width - 1]

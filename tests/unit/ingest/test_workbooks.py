@@ -364,3 +364,21 @@ def test_names_with_a_prefix_are_the_same_names(read):
     drop = ["byte_offset"]
     plain, other = read(content, "keepa.xlsx").rows, read(repacked(content, prefixed), "keepa.xlsx").rows
     assert [{k: v for k, v in r.items() if k not in drop} for r in plain] == [{k: v for k, v in r.items() if k not in drop} for r in other]
+
+
+def test_a_cell_far_to_the_right_costs_no_row_of_blanks(tmp_path):
+    """Every row's only cell is in the last column that a sheet has: 16,384 blanks a row would be 33 million cells."""
+    import io
+
+    from pipeline.ingest.containers.sheets import SheetRows
+    from pipeline.ingest.containers.workbooks import Workbook
+
+    held = io.BytesIO()
+    with xlsxwriter.Workbook(held) as book:
+        sheet = book.add_worksheet()
+        for row in range(2_000):
+            sheet.write_number(row, 16_383, 1)
+    book = Workbook(held.getvalue(), "far.xlsx")
+    rows = list(SheetRows(book, book.sheets[0], "far.xlsx", width=5).rows())
+    assert len(rows) == 2_000 and {tuple(row.cells) for row in rows} == {("", "", "", "", "", "1")}
+    assert len(next(SheetRows(book, book.sheets[0], "far.xlsx").rows()).cells) <= 1_025
