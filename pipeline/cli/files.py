@@ -30,7 +30,7 @@ def report(week: str | None, data: Path, as_json: bool) -> None:
         answer_json({"week": week, "files": [str(path) for path in paths], "changed": is_changed})
         return
     answer([str(path) for path in paths])
-    answer(say("written again; open the first in a browser") if is_changed else say("they were as they should be"), "stderr")
+    answer(say("written again; open the first in a browser") if is_changed else say("the files were already up to date"), "stderr")
 
 
 @click.command()
@@ -61,7 +61,7 @@ def decide(workbook: Path, on: str | None, data: Path, as_json: bool) -> None:
         return
     say = words()
     answer(say(
-        "{file}: {new:,} new, {changed:,} changed, {same:,} as before, {older:,} older than what stands there",
+        "{file}: {new:,} new, {changed:,} changed, {same:,} as before, {older:,} older than the decision in the file",
         file=reported.path, new=reported.new, changed=reported.changed, same=reported.same, older=reported.older,
     ))  # fmt: skip
     answer(say("next: `shortlist run` honours them"), "stderr")
@@ -76,7 +76,7 @@ def decide(workbook: Path, on: str | None, data: Path, as_json: bool) -> None:
 @LANG
 @JSON
 def sourcing(week: str | None, data: Path, top: int | None, out: Path | None, as_csv: bool, as_json: bool) -> None:
-    """What to find a supplier for: candidates that lack an offer alone, with the most to pay for one, best first.
+    """Candidates that lack only an offer, with the most that one may cost, best first.
 
     \b
     Example: shortlist sourcing --top 100 --out worklist.xlsx

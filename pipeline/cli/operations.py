@@ -18,7 +18,7 @@ from pipeline.cli.output import answer, answer_json, follow, words
 @LANG
 @JSON
 def history(week: str | None, data: Path, as_json: bool) -> None:
-    """Every run that stands in the data folder, and which one is in force in each week.
+    """List every run in the data folder, and mark the one in force in each week.
 
     \b
     Example: shortlist history --week 2026-W47
@@ -58,7 +58,7 @@ def rollback(week: str, run: str, data: Path) -> None:
 @LANG
 @JSON
 def doctor(data: Path, plan: Path | None, as_json: bool) -> None:
-    """Look over everything that a run needs; each line says what to do. Leaves with the code that a run would leave with now.
+    """Check everything that a run needs; each line says what to do. The exit code is the one that a run would end with now.
 
     \b
     Example: shortlist doctor
@@ -78,7 +78,7 @@ def doctor(data: Path, plan: Path | None, as_json: bool) -> None:
 
 @click.group()
 def schedule() -> None:
-    """Weekly runs with nobody watching."""
+    """Weekly unattended runs."""
 
 
 @schedule.command("print")

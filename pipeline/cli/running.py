@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 @WEEK
 @DATA
 @PLAN
-@click.option("--top", type=click.IntRange(min=1), help="How long the list is (default: the plan's).")
+@click.option("--top", type=click.IntRange(min=1), help="Length of the list (default: the plan's).")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes (default: one for small dumps, else one per processor).")
-@click.option("--dry-run", is_flag=True, help="Do everything but write.")
+@click.option("--dry-run", is_flag=True, help="Do everything except writing.")
 @click.option("--strict", is_flag=True, help="Refuse (exit 12) a record that cannot be taken, or figures unlike the last weeks'.")
-@click.option("--rebuild", is_flag=True, help="Make later weeks again that this dump has made stale.")
+@click.option("--rebuild", is_flag=True, help="Run later weeks again that this dump has made stale.")
 @click.option("--keep", type=click.IntRange(min=1), help="Remove all but the newest KEEP runs; never this or last week's list.")
 @click.option("--log", envvar="SHORTLIST_LOG", metavar="FILE", help="Append JSON lines about the run (- is stderr).")
 @click.option("--quiet", is_flag=True, help="Nothing on stderr but refusals.")

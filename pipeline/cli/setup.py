@@ -52,7 +52,7 @@ def config_show(plan: Path | None, as_json: bool) -> None:
 @LANG
 @JSON
 def list_sources(as_json: bool) -> None:
-    """The exports that are recognised, and by which headers.
+    """List the exports that are recognised, and the headers that identify them.
 
     \b
     Example: shortlist sources

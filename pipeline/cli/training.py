@@ -31,7 +31,7 @@ class Fitting:
 @WEEK
 @DATA
 @PLAN
-@click.option("--dry-run", is_flag=True, help="Fit and tell, but keep nothing.")
+@click.option("--dry-run", is_flag=True, help="Fit and report, but keep nothing.")
 @click.option("--categories", is_flag=True, help="Fit the text model for listings without a known category instead.")
 @click.option(
     "--labels",

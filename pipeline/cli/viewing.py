@@ -17,7 +17,7 @@ from pipeline.cli.output import answer, answer_json, follow, words
 @LANG
 @JSON
 def check(dump: Path, plan: Path | None, as_json: bool) -> None:
-    """Tell what would be read of a dump; writes nothing.
+    """Show how a dump would be read; writes nothing.
 
     \b
     Example: shortlist check data/dumps/2026-W47
@@ -42,11 +42,11 @@ def check(dump: Path, plan: Path | None, as_json: bool) -> None:
 @click.argument("product_id")
 @WEEK
 @DATA
-@click.option("--marketplace", help="Which one, when the product stands in several.")
+@click.option("--marketplace", help="Which marketplace, where the product is in several.")
 @LANG
 @JSON
 def explain(product_id: str, week: str | None, data: Path, marketplace: str | None, as_json: bool) -> None:
-    """Why a product is, or is not, on the list: every rule, the costs, the score, the evidence.
+    """Explain why a product is, or is not, on the list: every rule, the costs, the score, the evidence.
 
     \b
     Example: shortlist explain B0EXAMPLE1 --week 2026-W47

@@ -128,7 +128,7 @@ def _tables(path: Path, content: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise PlanError(f"{name}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        raise PlanError(f"{name}: {error}; mend the file, then run `shortlist config check`") from None
+        raise PlanError(f"{name}: {error}; correct the file, then run `shortlist config check`") from None
 
 
 def read_private_toml(path: Path) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def read_labels(path: Path) -> list[dict[str, str]]:
             rows.append({name: str(cells.get(name) or "").strip() for name in ("title", "department", "category_path", "source")})
         return rows
     except csv.Error as error:
-        raise DumpError(f"{path.name}: line {reader.line_num}: {error}; mend the line") from None
+        raise DumpError(f"{path.name}: line {reader.line_num}: {error}; correct the line") from None
 
 
 def read_taxonomy(path: Path) -> tuple[str, list[tuple[str, str]]]:

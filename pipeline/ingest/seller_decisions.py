@@ -190,8 +190,8 @@ def read_decisions_csv(path: Path) -> tuple[list[str], list[dict[str, str]]]:
         return [], []
     header = [cell.strip() for cell in lines[0]]
     if not {"product_id", "decision"} <= set(header) or len(set(header)) != len(header):
-        raise DumpError(f"{path.name}: its header is not that of decisions (product_id, decision ...); mend it, then run again")
+        raise DumpError(f"{path.name}: its header is not that of decisions (product_id, decision ...); correct it, then run again")
     for place, line in enumerate(lines[1:], 2):
         if line and len(line) != len(header):
-            raise DumpError(f"{path.name}: record {place} has {len(line)} cells, wanted {len(header)}; mend it, then run again")
+            raise DumpError(f"{path.name}: record {place} has {len(line)} cells, wanted {len(header)}; correct it, then run again")
     return header, [dict(zip(header, line, strict=True)) for line in lines[1:] if line]

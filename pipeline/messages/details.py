@@ -131,7 +131,7 @@ DETAILS: dict[str, str] = {
     "freight": "运费",
     # While a run lasts
     "reading {0} files, {1} MB": "正在读取 {0} 个文件，{1} MB",
-    "nothing is logged: {0}": "没有写日志：{0}",
+    "the log cannot be written: {0}": "无法写日志：{0}",
     "{0}: left by a run of another user; remove it": "{0}：别的用户的运行留下的；请删除",
     "process {0} on {1} since {2}": "{1} 上的进程 {0}，始于 {2}",
     "reading {0}": "正在读取 {0}",

@@ -42,8 +42,8 @@ def ledger(reads: Sequence[ReadAnswer], decided: Sequence[DecideAnswer], repeats
             kinds = ", ".join(f"{kind} {count:,}" for kind, count in entry["set_aside"].items())
             aside = sum(entry["set_aside"].values())
             raise SetAsideError(
-                f"{entry['file']}: {aside:,} of {entry['rows'] + aside:,} records could not be taken ({kinds}); at most {limit:.1%} may; "
-                f"{_first_fault(reads, decided, entry['file'])}; run `shortlist check` on the dump, mend the file, then run again"
+                f"{entry['file']}: {aside:,} of {entry['rows'] + aside:,} records were set aside ({kinds}); the limit is {limit:.1%}; "
+                f"{_first_fault(reads, decided, entry['file'])}; run `shortlist check` on the dump, correct the file, then run again"
             )
     return entries
 

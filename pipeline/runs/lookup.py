@@ -57,7 +57,7 @@ def explain_product(data: Path, product: str, week: str | None, marketplace: str
         filters.append(("marketplace", "==", marketplace.upper()))
     table = read_parquet(folder / "decisions.parquet", None, filters)
     if not table.num_rows:
-        raise NothingToDo(f"{product!r} is no candidate of {week}; `shortlist rejects` tells what was set aside")
+        raise NothingToDo(f"{product!r} is no candidate of {week}; `shortlist rejects` shows what was set aside")
     held = DataFolder(data)
     manifest = held.manifest(week) or {}
     plan = _plan_of(week, manifest)
@@ -73,7 +73,7 @@ def explain_product(data: Path, product: str, week: str | None, marketplace: str
         configs = load_configs()
         models = NO_MODELS if manifest.get("sample") else load_models(held)
         if models.digests.get("categories") != (manifest.get("models") or {}).get("categories"):
-            way = ["the text model has changed since this run: run the week again to see the way"]
+            way = ["the text model has changed since this run: run the week again to see the steps"]
         else:
             way = _category_trace(one.to_pylist()[0], plan, configs, models.categories)
         yield {**explained(one, plan, configs.digits), "category_trail": way}, ranks
@@ -83,7 +83,7 @@ def _category_trace(row: dict[str, Any], plan: Plan, configs: Configs, model: Ca
     """The steps to the row's category verdict; one line that says so where the rule files have changed since the run."""
     rules = compile_rules(configs.category_tables)
     if row.get("rules_version") != rules.digest[:16]:
-        return ["the rule files have changed since this run: run the week again to see the way"]
+        return ["the rule files have changed since this run: run the week again to see the steps"]
     cells = (row.get("title"), row.get("brand"), row.get("category_path"))
     return trail(cells, rules, category_policy(plan), model, row.get("category_reason") or "")
 

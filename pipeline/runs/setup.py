@@ -38,7 +38,7 @@ def check_configs(plan: Path | None, say: Words = ENGLISH) -> list[str]:
             digest=held.digest()[:12], top=held.list.top, rates=len(held.exchange_rates), suppliers=len(held.suppliers),
         ),
         say(
-            "{markets} marketplaces, {schedules} fee schedules, {cards} fulfilment cards, {sources} sources: all sound",
+            "{markets} marketplaces, {schedules} fee schedules, {cards} fulfilment cards, {sources} sources: all valid",
             markets=len(configs.marketplaces), schedules=len(schedules), cards=len(cards), sources=len(known),
         ),
     ]  # fmt: skip

@@ -68,7 +68,7 @@ class DataFolder:
         pointers = self.root / "shortlists"
         for path in pointers.iterdir() if pointers.is_dir() else ():
             if not path.is_symlink():
-                raise NotWritten(f"{path}: a copy where a link into runs/ belongs; move it away, then run again (its files stand in runs/)")
+                raise NotWritten(f"{path}: a copy where a link into runs/ belongs; move it away, then run again (its files are in runs/)")
         foreign = []
         with written(self.root):
             for folder in (

@@ -28,7 +28,7 @@ from pipeline.tables.price_rows import PriceRows
 RECORDS = ("orders", "returns", "deliveries")
 MOST_WEEKS = 62  # bits of `told`, an int64 that must not become negative
 _FORMAT = 1
-_CURE = "restore store/weeks from a backup, or remove it and run the weeks anew"
+_CURE = "restore store/weeks from a backup, or remove it and run the weeks again"
 
 
 def generation(week: str) -> int:
@@ -146,7 +146,7 @@ class KeptWeeks:
                 raise ValueError(held["format"])
         except (ValueError, KeyError, TypeError):
             raise DumpError(
-                f"{self._manifest}: not a manifest that this version reads; restore it, or remove its folder and run the weeks anew"
+                f"{self._manifest}: not a manifest that this version reads; restore it, or remove its folder and run the weeks again"
             ) from None
         return held
 
@@ -160,7 +160,7 @@ class KeptWeeks:
             live = sum(1 << bit for bit, counts in enumerate(counted) if counts)
             if live:
                 if not (self.root / entry["folder"]).is_dir():
-                    raise NotWritten(f"{self.root / entry['folder']}: gone, though the weeks in it count; {_CURE}")
+                    raise NotWritten(f"{self.root / entry['folder']}: missing, although its weeks count; {_CURE}")
                 runs.append(Run(self.root / entry["folder"], weeks, live))
         digests = [(w, facts["sha256"]) for w, facts in sorted(held["weeks"].items()) if before is None or w < before]
         return Known(tuple(runs), tuple(digests))

@@ -77,9 +77,9 @@ def _take(handle: int, root: Path) -> None:
 
 def _holder_named_in(handle: int) -> str:
     try:
-        return os.pread(handle, _HOLDER_BYTES, 0).decode("utf-8", "replace").strip() or "it has not said who it is"
+        return os.pread(handle, _HOLDER_BYTES, 0).decode("utf-8", "replace").strip() or "no name given"
     except OSError:
-        return "it cannot be read who it is"
+        return "its name cannot be read"
 
 
 def _not_written(root: Path, error: OSError) -> NotWritten:

@@ -77,7 +77,7 @@ def _python(say: Words) -> Iterator[Finding]:
 def _packages(say: Words) -> Iterator[Finding]:
     wanted = read_lock("run")
     if not wanted:
-        yield Finding("packages", OK, say("installed without a lock file: `pip check` tells whether they fit each other"))
+        yield Finding("packages", OK, say("installed without a lock file: `pip check` shows whether they are compatible"))
         return
     other = []
     for name, number in wanted.items():
@@ -142,7 +142,7 @@ def _dump(data: Path, say: Words) -> Iterator[Finding]:
     yield from _files(found[week], say)
     open_ones = sorted(path.name for path in (data / "dumps").iterdir() if path.is_dir() and path not in found.values())
     if open_ones:
-        message = "passed over: {folders}: empty, unfinished, or not named by a week"
+        message = "skipped: {folders}: empty, unfinished, or not named by a week"
         yield Finding("dump", HINT, say(message, folders=say.listed(open_ones[-3:])))
 
 
@@ -210,7 +210,7 @@ def _kept_runs(data: Path, say: Words) -> Iterator[Finding]:
         names = damaged_outputs(run, read_manifest(run))
         damaged += [f"{run / name}" for name in names]
     if damaged:
-        message = "{files}: missing or damaged; run the week again to make it anew"
+        message = "{files}: missing or damaged; run the week again"
         yield Finding("kept runs", BAD, say(message, files=say.listed(damaged)), NotWritten.exit_code)
     else:
         yield Finding("kept runs", OK, say("{n} verified", n=len(runs)))
@@ -265,7 +265,7 @@ def _notifier(data: Path, say: Words) -> Iterator[Finding]:
     try:
         settings = load_settings(data, os.environ)
     except Refusal as error:
-        yield Finding("notifier", BAD, say("{problem}; until then nobody is told", problem=say.found(str(error.args[0]))))
+        yield Finding("notifier", BAD, say("{problem}; until then nothing is sent", problem=say.found(str(error.args[0]))))
         return
     if settings.urls and find_spec("apprise") is None:
         message = "apprise is not installed; run `{python} -m pip install 'apprise>=1.9,<2'`"
@@ -275,4 +275,4 @@ def _notifier(data: Path, say: Words) -> Iterator[Finding]:
         message = "{n} addresses on {occasions}; {ping}"
         yield Finding("notifier", OK, say(message, n=len(settings.urls), occasions=", ".join(sorted(settings.on)), ping=ping))
     else:
-        yield Finding("notifier", HINT, say("nobody is told when a run fails; see docs/unattended.md"))
+        yield Finding("notifier", HINT, say("no notifications are set up; see docs/unattended.md"))

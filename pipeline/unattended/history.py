@@ -51,7 +51,7 @@ def run_weeks(options: Options, *, rebuild: bool, keep: int | None, say: Say = l
         week = waiting[0]
         dump = _dump_of(data, week, options.dump)
         if dump is None:
-            reasons[week] = "its dump is not at hand, name it: shortlist run DUMP"
+            reasons[week] = "its dump was not found, name it: shortlist run DUMP"
             continue
         say(f"rebuilding {week}")
         _rebuild(replace(options, dump=dump, week=week, sample_if_empty=False), data, say, log)
@@ -166,4 +166,4 @@ def roll_back(data: Path, week: str, run: str, say: Words = ENGLISH) -> list[str
         in_force = say("{week}: {run} is in force", week=week, run=fitting[0])
     else:
         in_force = say("{week}: {run} is in force, {other} was", week=week, run=fitting[0], other=current.name)
-    return [in_force, say("the next `shortlist run` of {week} makes its list anew; change the dump or the plan first", week=week)]
+    return [in_force, say("the next `shortlist run` of {week} makes its list again; change the dump or the plan first", week=week)]

@@ -131,7 +131,7 @@ class Notifier:
                 with child.stdin as pipe:
                     pipe.write(json.dumps(order).encode())
         except OSError as error:
-            self._report(f"not told: {error.strerror or type(error).__name__}")
+            self._report(f"not sent: {error.strerror or type(error).__name__}")
             return None
         return child
 
@@ -142,7 +142,7 @@ class Notifier:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
-            self._report("not told: no answer in time")
+            self._report("not sent: no answer in time")
             return
         finally:
             reported = child.stdout.read() if child.poll() is not None and child.stdout is not None else b""
@@ -192,7 +192,7 @@ def _guarded(work: Callable[[Mapping[str, Any]], None], what: str, order: Mappin
         work(order)
     except Exception as error:  # noqa: BLE001 - any error of a library only means that the notification failed; its text may hold an address
         code = getattr(error, "code", "")
-        failed.append(f"{what} not told: {type(error).__name__}{f' {code}' if isinstance(code, int) else ''}")
+        failed.append(f"{what} not sent: {type(error).__name__}{f' {code}' if isinstance(code, int) else ''}")
 
 
 def _ping(order: Mapping[str, Any]) -> None:

@@ -74,7 +74,7 @@ def supervised_run(asked: Mapping[str, Any], request: RunRequest, outputs: Outpu
             outcome = _run(asked, request, outputs.say, log, held if is_real and not is_locked else None)
             held.close()
             if log.problem:
-                outputs.warn(f"nothing is logged: {log.problem}")
+                outputs.warn(f"the log cannot be written: {log.problem}")
             outputs.answer(outcome)
         except BrokenPipeError:  # the list is written, but the reader of the answer has closed the pipe
             _notify_done(notifier, outcome, asked["data"])
@@ -111,7 +111,7 @@ def _settings(data: Path, warn: Callable[[str], None], log: Log) -> Settings:
     try:
         return load_settings(data, os.environ)
     except PlanError as error:
-        _beside(f"nobody will be told: {error.args[0]}", warn, log)
+        _beside(f"no notifications: {error.args[0]}", warn, log)
         return Settings()
 
 
@@ -154,6 +154,6 @@ def end_of(error: BaseException) -> tuple[int, str]:
     # An operating system error is a problem of the machine, wherever it is raised. Arrow's own have no errno, only a text.
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
-        cure = _CURES.get(error.errno or 0, "make room or mend the disk, then run again")
+        cure = _CURES.get(error.errno or 0, "make room or repair the disk, then run again")
         return NotWritten.exit_code, str(NotWritten(f"{place}{error.strerror or error}; {cure} (the last list stands)"))
-    return EXIT_BUG, f"a bug: {type(error).__name__}; the log holds the traceback, please report it with the versions that stand there"
+    return EXIT_BUG, f"a bug: {type(error).__name__}; the log holds the traceback, please report it with the versions in the log"

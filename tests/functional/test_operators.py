@@ -59,7 +59,7 @@ def kept_week(data):
     (lambda data: cut(last_run(data) / "run.json"), "run.json: damaged or incomplete; restore its folder from a backup"),
     (lambda data: cut(last_run(data) / "shortlist.parquet"), "shortlist.parquet: damaged or incomplete; restore its folder"),
     (lambda data: cut(kept_week(data) / "prices-US.parquet"), "prices-US.parquet: damaged or incomplete; restore store/weeks"),
-    (lambda data: shutil.rmtree(kept_week(data)), "gone, though the weeks in it count; restore store/weeks"),
+    (lambda data: shutil.rmtree(kept_week(data)), "missing, although its weeks count; restore store/weeks"),
 ], ids=["run.json", "the last list", "kept prices", "a kept week"])  # fmt: skip
 def test_what_stands_damaged_is_named_with_its_cure_and_nothing_is_made_of_it(data, harm, told):
     before = (data / "shortlists" / WEEKS[1]).readlink()
@@ -180,7 +180,7 @@ def test_memory_that_runs_out_is_no_bug(error):
 
 def test_a_log_that_cannot_be_written_is_said(data, command):
     done = command("run", data / "dumps" / WEEKS[1], "--data", data, "--log", data / "nowhere" / "log.jsonl")
-    assert done.returncode == 0 and "nothing is logged: " in done.stderr and "No such file" in done.stderr
+    assert done.returncode == 0 and "the log cannot be written: " in done.stderr and "No such file" in done.stderr
 
 
 def test_check_and_doctor_name_a_file_that_cannot_be_read(data, command, monkeypatch):

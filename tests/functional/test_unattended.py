@@ -1,4 +1,4 @@
-"""Weeks that come with nobody watching: any order, any environment, somebody told, and doubts where a week is unlike the others."""
+"""Unattended weeks: any order of arrival, any environment, notifications, and doubts where a week differs from the others."""
 
 import itertools
 import json
@@ -81,7 +81,7 @@ def test_a_stale_week_whose_dump_is_gone_is_named(market, tmp_path):
     data = tmp_path / "data"
     run_here(data, market / "dumps" / WEEKS[1])
     outcome = run_here(data, alone, rebuild=True)
-    assert outcome.rebuilt == () and outcome.stale == ((WEEKS[1], "its dump is not at hand, name it: shortlist run DUMP"),)
+    assert outcome.rebuilt == () and outcome.stale == ((WEEKS[1], "its dump was not found, name it: shortlist run DUMP"),)
 
 
 def test_history_rollback_and_keep(market, tmp_path):
@@ -166,7 +166,7 @@ def test_a_failed_notification_changes_nothing_and_shows_no_address(market, tmp_
     secret = "http://127.0.0.1:9/s3cret"
     said = attended(tmp_path / "data", market / "dumps" / WEEKS[0], monkeypatch, SHORTLIST_PING=secret, SHORTLIST_NOTIFY=f"json://{secret}")
     assert (tmp_path / "data" / "shortlists" / WEEKS[0]).is_symlink()
-    assert [text for text in said if "not told" in str(text)]
+    assert [text for text in said if "not sent" in str(text)]
     assert "s3cret" not in "".join(map(str, said)) + (tmp_path / "log.jsonl").read_text()
 
 

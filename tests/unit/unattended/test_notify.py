@@ -82,7 +82,7 @@ def test_the_switch_hears_of_the_start_and_then_of_the_end(server, is_success, e
 def test_a_server_that_refuses_is_news_without_its_address(server):
     said = tell(Settings(ping=server.ping), QUIET, is_success=True)
     assert said and all(SECRET not in line and "127.0.0.1" not in line for line in said)
-    assert said[-1] == "ping not told: HTTPError 500"
+    assert said[-1] == "ping not sent: HTTPError 500"
 
 
 @pytest.mark.parametrize("server", [None], indirect=True)
@@ -90,7 +90,7 @@ def test_a_server_that_never_answers_is_left_behind_at_the_deadline(server, monk
     monkeypatch.setattr(notify, "DEADLINE_SECONDS", 2.0)
     monkeypatch.setattr(notify, "_START_SECONDS", 0.5)
     said = tell(Settings(ping=server.ping), QUIET, is_success=True)
-    assert said == ["not told: no answer in time"] * 2
+    assert said == ["not sent: no answer in time"] * 2
 
 
 def test_a_message_goes_out_on_its_occasion_only(server):
@@ -106,7 +106,7 @@ def test_a_message_goes_out_on_its_occasion_only(server):
 
 def test_a_message_that_cannot_be_sent_is_one_line(monkeypatch):
     said = tell(Settings(urls=(f"nothing-of-the-kind://{SECRET}",)), FAILED, is_success=False)
-    assert len(said) == 1 and said[0].startswith("message not told: ") and SECRET not in said[0]
+    assert len(said) == 1 and said[0].startswith("message not sent: ") and SECRET not in said[0]
 
 
 def test_settings_never_show_their_addresses():
