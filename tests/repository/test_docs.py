@@ -182,3 +182,15 @@ def test_no_page_names_a_place_on_somebodys_machine(page):
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"(?<![\w.])/(?:home|root|work|mnt|opt|srv|Users)/|(?<![\w/])(?:shared|facts)/", text)
     assert "beside the repository" not in text
+
+
+def test_every_module_that_a_document_names_exists(root):
+    """Paths such as `stages/prices/steps.py`; the page on three models names files of other projects."""
+    found = {}
+    for page in [root / "README.md", root / "CONTRIBUTING.md", *(root / "docs").rglob("*.md")]:
+        if page.name.startswith("0031-"):
+            continue
+        for path in re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)`", page.read_text("utf-8")):
+            if not any((root / base / path).is_file() for base in ("", "pipeline")):
+                found.setdefault(page.name, []).append(path)
+    assert found == {}

@@ -47,7 +47,7 @@ def pass_share_warning(alone: Mapping[str, int], verdicts: Mapping[str, int], pl
 def rate_warnings(counts: Iterable[Mapping[str, int]], plan: Plan) -> list[str]:
     """A sentence for each pair of currencies whose exchange rate is missing or old; raises `PlanError` where the plan says refuse.
 
-    `counts` are those of the buckets (`offer_costs.rate_counts`).
+    `counts` are those of the buckets (`offers.costs.rate_counts`).
     """
     total = Counter[str]()
     for part in counts:
