@@ -48,7 +48,7 @@ class Counts:
     def __init__(self, tasks: int) -> None:
         self._held = multiprocessing.get_context("spawn").RawArray("q", 2 * tasks)
 
-    def tell(self, place: int, bytes_: int, rows: int) -> None:
+    def set(self, place: int, bytes_: int, rows: int) -> None:
         """Set what the task with this slot has read so far."""
         self._held[2 * place], self._held[2 * place + 1] = bytes_, rows
 
@@ -68,7 +68,7 @@ def _count_in(counts: Counts | None) -> None:
 def report_progress(place: int, bytes_: int, rows: int) -> None:
     """Report what the task with slot `place` has read so far; does nothing where no progress is shown."""
     for counts in _counts:
-        counts.tell(place, bytes_, rows)
+        counts.set(place, bytes_, rows)
 
 
 class SerialExecutor(Executor):

@@ -1,11 +1,11 @@
-"""Keep `.venv` whole: make it once, notice when it is broken, repair it. Standard library only.
+"""Make `.venv`, detect when it is damaged or outdated, and repair it. Uses the standard library only.
 
     .venv/bin/python tools/environment.py check run      exit 0 when .venv has all that `make shortlist` needs
-    python3 tools/environment.py install dev             bring .venv to what requirements/dev.txt says
+    python3 tools/environment.py install dev             install what requirements/dev.txt lists
 
-`make` asks the first with the environment's own Python, and only where that fails the second with the machine's.
-What was installed is remembered inside `.venv` as copies of the files that asked for it; they are taken away before
-anything is touched and written last, so an interrupted set-up never looks like a finished one.
+`make` runs the first with the environment's own Python and, only if that fails, the second with the machine's. `.venv` holds copies of
+the files from which it was installed. They are removed before anything changes and written last, so an interrupted set-up never looks
+like a finished one.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-KINDS = {"run": ("run",), "dev": ("dev", "run")}  # dev.txt holds all of run.txt in the same versions
+KINDS = {"run": ("run",), "dev": ("dev", "run")}  # dev.txt contains all of run.txt in the same versions
 LOG = "setup.log"
 FINISHED = "set-up-finished.json"
 RENEW = "+"
-# Settings of a person's own pip or Python that would send packages elsewhere than into .venv.
+# Settings of the user's pip or Python that would install packages outside .venv.
 MISLEADING = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_NO_DEPS", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 NO_NETWORK = re.compile(
     r"NewConnectionError|ConnectTimeout|ReadTimeout|Max retries exceeded|Connection broken|Name or service not known|"
@@ -43,19 +43,19 @@ class SetupStopped(Exception):
 
 
 def wanted(root: Path, kind: str) -> dict[str, bytes]:
-    """Name inside `.venv` -> what it must hold for the environment to be up to date."""
+    """File name inside `.venv` -> the content that it has when the environment is up to date."""
     stamps = {f"installed-{lock}.txt": (root / "requirements" / f"{lock}.txt").read_bytes() for lock in KINDS[kind]}
     stamps["installed-project.toml"] = (root / "pyproject.toml").read_bytes()
     return stamps
 
 
 def identity(venv: Path) -> dict[str, object]:
-    """Where the environment stands and the Python it was made for: scripts in it hold both."""
+    """The path of the environment and its Python version; scripts in the environment contain both."""
     return {"place": str(venv), "python": list(sys.version_info[:2])}
 
 
 def damage(locked: list[str], place: Path | None = None) -> str:
-    """First file of the locked packages that is missing or has another size than when installed; empty when all is well.
+    """First file of the locked packages that is missing or does not have its installed size; empty if there is none.
 
     Runs inside the environment, whose packages it looks at; `place` looks at another folder of packages instead.
     """
@@ -69,7 +69,7 @@ def damage(locked: list[str], place: Path | None = None) -> str:
         if not record:
             return f"{name} is half installed"
         for row in csv.reader(record.splitlines()):
-            if len(row) < 3 or row[0].endswith(".pyc"):  # compiled files come and go
+            if len(row) < 3 or row[0].endswith(".pyc"):  # compiled files may be missing
                 continue
             try:
                 size = Path(str(distribution.locate_file(row[0]))).stat().st_size
@@ -81,12 +81,12 @@ def damage(locked: list[str], place: Path | None = None) -> str:
 
 
 def locked_names(lock: str) -> set[str]:
-    """Packages that a lock file names, on whatever Python or system."""
+    """Packages in a lock file, for any Python and system."""
     return {_plain(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", lock, re.MULTILINE)}
 
 
 def check(root: Path, kind: str) -> str:
-    """Why `.venv` cannot be used as it stands, empty when it can. Runs with the environment's own Python.
+    """Why `.venv` cannot be used; empty if it can. Runs with the environment's own Python.
 
     What begins with RENEW can be mended by installing on top; anything else wants a new environment.
     """
@@ -108,11 +108,11 @@ def check(root: Path, kind: str) -> str:
 
 
 def install(root: Path, kind: str) -> None:
-    """Make or mend `.venv`: on top of what is there when that is sound, else from nothing."""
+    """Make or repair `.venv`; an undamaged environment is updated, a damaged one made from nothing."""
     venv = root / ".venv"
     with _one_at_a_time(root):
         why = _ask_environment(root, kind)
-        if not why:  # another make did it while this one waited
+        if not why:  # another make has done it while this one waited
             return
         if why.startswith(RENEW):
             _tell(f"bringing .venv up to date ({why.removeprefix(RENEW)})")
@@ -131,7 +131,7 @@ def install(root: Path, kind: str) -> None:
 
 
 def _fill(root: Path, kind: str) -> None:
-    """Install what is locked, then the project itself; the note that it is finished comes last."""
+    """Install the locked packages, then the project; the copies that mark the end are written last."""
     venv = root / ".venv"
     for stamp in (venv / FINISHED, *venv.glob("installed-*")):
         stamp.unlink(missing_ok=True)
@@ -145,7 +145,7 @@ def _fill(root: Path, kind: str) -> None:
 
 
 def finish(root: Path, kind: str) -> None:
-    """Say that the set-up came to its end, and which packages it has since. Runs with the environment's own Python."""
+    """Record that the set-up is complete, and its packages. Runs with the environment's own Python."""
     names = locked_names((root / "requirements" / f"{kind}.txt").read_text("utf-8")) | {"shortlist"}
     here = {_plain(d.metadata["Name"] or "") for d in importlib.metadata.distributions()}
     facts = identity(root / ".venv") | {"packages": sorted(names & here)}
@@ -153,7 +153,7 @@ def finish(root: Path, kind: str) -> None:
 
 
 def _ask_environment(root: Path, kind: str) -> str:
-    """`check` of the environment's own Python, from outside."""
+    """Run `check` with the environment's own Python."""
     python = root / ".venv" / "bin" / "python"
     command = [str(python), "-I", str(root / "tools" / "environment.py"), "why", kind]
     try:
@@ -164,7 +164,7 @@ def _ask_environment(root: Path, kind: str) -> str:
 
 
 def _run(command: list[str], root: Path) -> None:
-    """Run one step quietly, its words kept in `.venv/setup.log`; raises `SetupStopped` with one line on failure."""
+    """Run one step with its output in `.venv/setup.log`; raises `SetupStopped` with one line on failure."""
     environment = {key: value for key, value in os.environ.items() if key not in MISLEADING}
     environment |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_USER": "0", "PIP_ROOT_USER_ACTION": "ignore", "PYTHONUTF8": "1"}
     answer = subprocess.run(
@@ -186,7 +186,7 @@ def _run(command: list[str], root: Path) -> None:
 
 
 def _one_line(said: str) -> str:
-    """What pip or venv complained about, and what to do, in one line."""
+    """The error of pip or venv and what to do, in one line."""
     details = f"details in .venv/{LOG}"
     if "DO NOT MATCH THE HASHES" in said:
         return f"a package is not the one that requirements/ names (its hash differs); try another index; {details}"
@@ -201,7 +201,7 @@ def _one_line(said: str) -> str:
 
 @contextlib.contextmanager
 def _one_at_a_time(root: Path) -> Iterator[None]:
-    """Hold a lock that the system frees when this process ends, however it ends; there is no lock file to sweep."""
+    """Hold a lock that the kernel frees when this process ends; no lock file is left over."""
     descriptor = os.open(root / "requirements", os.O_RDONLY)
     try:
         try:
@@ -210,14 +210,14 @@ def _one_at_a_time(root: Path) -> Iterator[None]:
             _tell("another make is setting up .venv; waiting for it")
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         except OSError:
-            pass  # a file system without locks: the check afterwards still tells a spoilt environment
+            pass  # a file system without locks: the check afterwards still finds a damaged environment
         yield
     finally:
         os.close(descriptor)
 
 
 def _remove(venv: Path) -> None:
-    """Take a broken environment away, a link or a file in its place too."""
+    """Remove a damaged environment; also a link or a file of its name."""
     if venv.is_symlink() or venv.is_file():
         venv.unlink()
     elif venv.exists():

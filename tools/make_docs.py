@@ -1,8 +1,8 @@
-"""Write the generated parts of `docs/` again: what the code and `configs/` say of themselves.
+"""Write the generated parts of `docs/` again, from the code and `configs/`.
 
     .venv/bin/python tools/make_docs.py
 
-A part stands between `<!-- made: NAME -->` and `<!-- end -->`; all else on a page is written by hand and left alone.
+A generated part is between `<!-- made: NAME -->` and `<!-- end -->`; the rest of a page is written by hand and not changed.
 `tests/repository/test_docs.py` fails when a part is not what this program would write.
 """
 
@@ -140,7 +140,7 @@ def made_plan() -> str:
 
 
 def made_plan_optional() -> str:
-    """Keys of the parts of a plan that stand in no default."""
+    """Keys of the parts of a plan that have no default."""
     models = {
         "[suppliers.NAME]": plan.SupplierFacts,
         "[[exchange_rates]]": plan.ExchangeRate,
@@ -217,18 +217,18 @@ def made_shortlist() -> str:
 
 
 def made_decisions() -> str:
-    """Columns that the ledger has beside the list's."""
+    """Columns of the ledger that the list does not have."""
     listed = {column.name for column in published.SHORTLIST}
     return _columns(column for column in published.DECISIONS if column.name not in listed)
 
 
 def made_set_aside() -> str:
-    """Columns of what was set aside."""
+    """Columns of `set_aside.parquet`."""
     return _columns(schemas.SET_ASIDE)
 
 
 def made_unmatched() -> str:
-    """Columns of offers that fit no product."""
+    """Columns of `unmatched_offers.parquet`."""
     return _columns(published.UNMATCHED_OFFERS)
 
 
@@ -242,7 +242,7 @@ def made_inside() -> str:
 
 
 def made_origin() -> str:
-    """Columns that every table inside has."""
+    """Columns that every internal table has."""
     return _columns(schemas.ORIGIN)
 
 
@@ -347,7 +347,7 @@ def made_schedules() -> str:
 
 
 def made_priors() -> str:
-    """The return priors of the plan, with the interval they mean."""
+    """The return priors of the plan, with their intervals."""
     from scipy.stats import beta
 
     rows = []
@@ -364,7 +364,7 @@ _CASES = ((0, 0), (0, 25), (1, 13), (2, 60), (58, 989))
 
 
 def made_return_checks() -> str:
-    """What the plan's discount and home prior make of a few counts."""
+    """Posteriors of a few counts under the plan's discount and home prior."""
     from scipy.stats import beta
 
     held = files.load_plan().returns
@@ -388,12 +388,12 @@ PARTS: dict[str, Callable[[], str]] = {
 
 
 def renewed(text: str) -> str:
-    """A page with its generated parts written again; raises `KeyError` for a part that nobody makes."""
+    """A page with its generated parts written again; raises `KeyError` for an unknown part."""
     return _PART.sub(lambda found: f"{found[1]}{PARTS[found[2]]()}{found[3]}", text)
 
 
 def main() -> None:
-    """Write every page that changes, and name it."""
+    """Write every page that changes, and print its name."""
     for path in sorted(DOCS.rglob("*.md")):
         old = path.read_text(encoding="utf-8")
         new = renewed(old)

@@ -26,7 +26,7 @@ ARGUMENTS = [
 
 
 def main() -> None:
-    """Run the sample, open its report, and keep what is seen."""
+    """Run the sample, open its report, and save a screenshot."""
     language = sys.argv[1] if len(sys.argv) > 1 else "en"
     target = ROOT / "docs" / ("report.png" if language == "en" else f"report.{language}.png")
     with tempfile.TemporaryDirectory() as held, sync_playwright() as play:

@@ -74,7 +74,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         sys.exit(128 + signal.SIGINT)
     except Stopped as stopped:
-        answer(words()("stopped: the last list stands"), "stderr")
+        answer(words()("stopped: the last list is unchanged"), "stderr")
         sys.exit(128 + stopped.number)
     except Refusal as refusal:
         answer(words().found(str(refusal)), "stderr")

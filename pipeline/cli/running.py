@@ -58,7 +58,7 @@ def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | 
         if not quiet:
             answer(words()("warning: {text}", text=words().found(line)), "stderr")
 
-    def tell(outcome: Outcome) -> None:
+    def answer_run(outcome: Outcome) -> None:
         use_plan_language()
         _answer_run(outcome, quiet, as_json, asked["dry_run"])
 
@@ -66,7 +66,7 @@ def run(quiet: bool, as_json: bool, rebuild: bool, keep: int | None, log: str | 
     try:
         has_bar = is_watched() and not quiet and not as_json
         asked |= {"lang": requested_language(), "watch": bar if has_bar else None}
-        supervised_run(asked, RunRequest(rebuild, keep, log), Outputs(say, warn, tell))
+        supervised_run(asked, RunRequest(rebuild, keep, log), Outputs(say, warn, answer_run))
     except Refusal as refusal:
         if not isinstance(refusal, Locked):
             use_plan_language()

@@ -179,7 +179,7 @@ def _configs(files: tuple[tuple[Path, bytes], ...]) -> Configs:
         if table["currency"] not in digits:
             raise PlanError(f"{where}: currency {table['currency']!r} is not in configs/currencies.toml")
         if table["code"] in marketplaces:
-            raise PlanError(f"{where}: marketplace {table['code']!r} stands in another file too")
+            raise PlanError(f"{where}: marketplace {table['code']!r} is in another file too")
         aliases = tuple(alias.casefold() for alias in table["aliases"])
         origins = frozenset(table["duty_free_origins"])
         marketplaces[table["code"]] = Marketplace(table["code"], table["currency"], aliases, table["url"], table["vat_region"], origins)

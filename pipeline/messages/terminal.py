@@ -30,7 +30,7 @@ TERMINAL: dict[str, str] = {
     "sent by Amazon it would earn {net} (fulfilment {fee}, {card} {tier}{note}); advice: {advice}": "若由亚马逊配送可赚 {net}（配送费 {fee}，{card} {tier}{note}）；建议：{advice}",
     "{file}: cannot be read": "{file}：读不了",
     "its columns: {headers}": "它的列：{headers}",
-    "stopped: the last list stands": "已停止：上一份名单仍然有效",
+    "stopped: the last list is unchanged": "已停止：上一份名单仍然有效",
     # rejects
     "verdicts: {counts}": "结论：{counts}",
     "missing facts: {counts}": "缺少的资料：{counts}",

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.store.disk import written
-from pipeline.store.kept_prices import TOLD, RunFile, RunSink, group_count, open_run
+from pipeline.store.kept_prices import WEEK_BITS, RunFile, RunSink, group_count, open_run
 from pipeline.store.kept_weeks import MOST_WEEKS, RECORDS, KeptWeeks, Run, generation, merge_ids, read_ids, write_ids
 from pipeline.tables.price_rows import PriceRows, stable_order
 
@@ -71,7 +71,7 @@ class _Merging:
         with contextlib.ExitStack() as opened:
             files = [(run, opened.enter_context(open_run(path))) for run, path in paths]
             groups = group_count(sum(file.rows for _, file in files))
-            sink = opened.enter_context(RunSink(self.work / name, groups, facts, TOLD))
+            sink = opened.enter_context(RunSink(self.work / name, groups, facts, WEEK_BITS))
             steps = max(1, groups // _STEP_GROUPS)
             for step in range(steps):
                 rows, reported = self._step(files, step, steps)
@@ -100,14 +100,14 @@ class _Merging:
                 reported = np.asarray(table["told"]) if "told" in table.column_names else None
                 plain = table.drop_columns(["told"]) if reported is not None else table
                 bits = self._bits(run, reported, table.num_rows)
-                tables.append(plain.append_column(TOLD, pa.array(bits)).filter(pa.array(bits != 0)))
+                tables.append(plain.append_column(WEEK_BITS, pa.array(bits)).filter(pa.array(bits != 0)))
         if tables:
             joined = pa.concat_tables(tables)
-            said = [column for column in joined.column_names if column != "told"]
+            columns = [column for column in joined.column_names if column != "told"]
             # Runs have no week in common, so the sum of their bits is the union.
-            once = joined.group_by(said, use_threads=False).aggregate([("told", "sum")]).rename_columns([*said, "told"])
-            first = ["hash"] if "hash" in said else []
-            ordered = once.sort_by([(column, "ascending") for column in [*first, *(s for s in said if s != "hash")]])
+            once = joined.group_by(columns, use_threads=False).aggregate([("told", "sum")]).rename_columns([*columns, "told"])
+            first = ["hash"] if "hash" in columns else []
+            ordered = once.sort_by([(column, "ascending") for column in [*first, *(s for s in columns if s != "hash")]])
             with written(self.work):
                 pq.write_table(ordered.select(joined.column_names), self.work / f"{name}.parquet", compression="zstd")
 

@@ -24,7 +24,7 @@ def written(what: Path) -> Iterator[None]:
     except OSError as error:
         place = error.filename2 or error.filename or what
         raise NotWritten(
-            f"{place}: {error.strerror or error}; make room or give the right to write there, then run again (the last list stands)"
+            f"{place}: {error.strerror or error}; make room or give the right to write there, then run again (the last list is unchanged)"
         ) from error
 
 

@@ -16,7 +16,7 @@ from pipeline.tables import keys
 from pipeline.tables.price_rows import PriceRows
 
 PRICES = pa.schema([("key", pa.uint64()), ("day", pa.date32()), ("cents", pa.int32())])
-TOLD = pa.field("told", pa.int64())
+WEEK_BITS = pa.field("told", pa.int64())
 _GROUP_ROWS = 65_536
 _MOST_GROUPS = 4_096
 _GROUPS = b"groups"

@@ -85,5 +85,5 @@ def _holder_named_in(handle: int) -> str:
 def _not_written(root: Path, error: OSError) -> NotWritten:
     place = error.filename or root
     return NotWritten(
-        f"{place}: {error.strerror or error}; make room or give the right to write there, then run again (the last list stands)"
+        f"{place}: {error.strerror or error}; make room or give the right to write there, then run again (the last list is unchanged)"
     )

@@ -84,8 +84,8 @@ def supervised_run(asked: Mapping[str, Any], request: RunRequest, outputs: Outpu
             log.trouble("failed", exit_code=code, kind=type(error).__name__, **(_bug_report(error) if code == EXIT_BUG else {}))
             held.close()
             if not isinstance(error, Locked):  # the run that holds the lock sends its own notification
-                message = Message(f"shortlist: failed with exit code {code}", f"{reported}\nThe last list stands.", frozenset({"failure"}))
-                notifier.finish(is_success=False, message=message)
+                title, body = f"shortlist: failed with exit code {code}", f"{reported}\nThe last list is unchanged."
+                notifier.finish(is_success=False, message=Message(title, body, frozenset({"failure"})))
             raise
     log.event("done", exit_code=0)
     _notify_done(notifier, outcome, asked["data"])
@@ -150,10 +150,11 @@ def end_of(error: BaseException) -> tuple[int, str]:
         return 128 + error.number, f"stopped by signal {error.number}"
     if isinstance(error, MemoryError) or _NO_THREADS.search(str(error)):
         cure = "run again with --workers 1 or on a machine with more memory"
-        return NotWritten.exit_code, str(NotWritten(f"memory or threads ran out ({type(error).__name__}); {cure} (the last list stands)"))
+        line = f"memory or threads ran out ({type(error).__name__}); {cure} (the last list is unchanged)"
+        return NotWritten.exit_code, str(NotWritten(line))
     # An operating system error is a problem of the machine, wherever it is raised. Arrow's own have no errno, only a text.
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         cure = _CURES.get(error.errno or 0, "make room or repair the disk, then run again")
-        return NotWritten.exit_code, str(NotWritten(f"{place}{error.strerror or error}; {cure} (the last list stands)"))
+        return NotWritten.exit_code, str(NotWritten(f"{place}{error.strerror or error}; {cure} (the last list is unchanged)"))
     return EXIT_BUG, f"a bug: {type(error).__name__}; the log holds the traceback, please report it with the versions in the log"
