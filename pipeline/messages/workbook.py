@@ -22,7 +22,7 @@ OWN_COLUMNS = (
     ("skip_until", "Skip until", "date", 12),
 )
 WORKBOOK: dict[str, str] = {
-    "List": "名单",
+    "List": "清单",
     "Live, failing": "在售不合格",
     "Review": "待复核",
     "Sourcing": "待找货源",

@@ -114,7 +114,7 @@ def test_report_writes_the_same_bytes_again_and_another_language_on_request(mark
     told = json.loads(answer(capsys, "report", "--data", data, "--lang", "zh", "--json")[0])
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert told["changed"] and '<html lang="zh-Hans">' in page and "毛利率" in page
-    assert "名单" in opened(folder / "shortlist.xlsx").sheetnames
+    assert "清单" in opened(folder / "shortlist.xlsx").sheetnames
     assert json.loads(answer(capsys, "report", "--data", data, "--json")[0])["changed"]
     assert {name: (folder / name).read_bytes() for name in names} == before
 
@@ -274,7 +274,7 @@ def test_the_plan_names_the_language_of_the_files(market, tmp_path):
     page = (folder / "report.html").read_text(encoding="utf-8")
     rows = listed(tmp_path / "data")
     assert '<html lang="zh-Hans">' in page
-    assert f"名单另有 {len(rows) - 3} 行" in page and 'href="shortlist.parquet"' in page
+    assert f"清单另有 {len(rows) - 3} 行" in page and 'href="shortlist.parquet"' in page
     assert rows[2]["title"] in page.replace("&#39;", "'").replace("&#34;", '"').replace("&amp;", "&")
 
 

@@ -271,8 +271,8 @@ def test_no_link_is_followed_out_of_the_data_folder(market, tmp_path):
 
 @pytest.mark.parametrize(("words", "wanted", "code"), [
     (["doctor"], ["软件包", "数据", "空间", "锁", "上次运行"], 13),
-    (["history"], ["生成时间 (UTC)", "* 为现行名单"], 0),
-    (["rollback", WEEKS[0], "CURRENT"], ["已经是现行名单"], 0),
+    (["history"], ["生成时间 (UTC)", "* 为现行清单"], 0),
+    (["rollback", WEEKS[0], "CURRENT"], ["已经是现行清单"], 0),
     (["rollback", WEEKS[0], "zz"], ["没有 'zz' 这次运行"], 13),
     (["schedule", "print", "--cron"], ["日志", "退出码：0 完成"], 0),
     (["schedule", "print", "--systemd", "--at", "26:00"], ["不是 钟点", "请写成 06:30"], 2),

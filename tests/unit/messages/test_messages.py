@@ -177,3 +177,17 @@ def test_a_cell_that_looks_like_a_hole_is_only_text():
 def test_the_option_stands_above_the_plan_and_the_plan_above_the_environment(asked, plan, environment, terminal, files):
     assert chosen(asked, plan, environment, by_locale=True) == terminal
     assert chosen(asked, plan, environment, by_locale=False) == files
+
+
+# Words that a seller would not say for the glossary's term; each was found in a draft of the catalogue.
+SYNONYMS = {
+    "采购价": ("进货成本", "采购成本", "进货价"), "头程": ("前程",), "尾程": ("面单费", "末程"), "佣金": ("转介费", "推荐费"), "类目": ("分类路径", "品类"),
+    "退货率": ("退回率", "返品率"), "毛利率": ("毛利润率", "总利润率"), "上架": ("刊登",), "清单": ("名单",), "门槛价": ("评估价",),
+}  # fmt: skip
+
+
+def test_chinese_sentences_use_the_terms_of_the_glossary_and_no_synonym(root):
+    glossary = (root / "docs" / "glossary.md").read_text("utf-8")
+    assert [term for term in SYNONYMS if term not in glossary] == []
+    texts = [*CHINESE.values(), *PATTERNS.values(), *(path.read_text("utf-8") for path in (root / "docs").glob("*.zh.md"))]
+    assert [(word, text[:60]) for words in SYNONYMS.values() for word in words for text in texts if word in text] == []
