@@ -70,7 +70,7 @@ def plain_price_parts(reading: FileReading, layout: Layout) -> Iterator[MarketPr
     reader = reading.reader()
     if not isinstance(reader, BlockReader):
         raise AssertionError(f"{reading.file.name}: no lines of text")
-    scanner = PriceScanner(layout, rules.converter.places, rules.converter.constants)
+    scanner = PriceScanner(layout, rules.converter.market_codes, rules.converter.constants)
     rest: Block | None = None
     report.lines = reading.header.before_records
     for (raw, offset, is_open), found in prefetch(lambda piece: scanner.scan(piece[0]), reader.pieces(), max(reading.threads, _AT_ONCE)):

@@ -103,7 +103,7 @@ class FileReading:
             named |= converter.convert(cells).named if cells.num_rows else set()
         if rest:
             named |= converter.convert(split_block(self.rules, rest, True)[2]).named
-        exact = {int(converter.places.exact[place]) for place in named if place >= 0} - {-1}
+        exact = {int(converter.market_codes.exact[place]) for place in named if place >= 0} - {-1}
         return exact.pop() if len(exact) == 1 else -1
 
     def reader(self) -> BlockReader | RecordReader:

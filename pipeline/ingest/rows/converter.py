@@ -36,7 +36,7 @@ class Converter:
     """Reads the cells of one file's rows as its source says."""
 
     def __init__(self, match: Match, context: ReadContext, file: str, constants: Mapping[str, str]) -> None:
-        self.match, self.source, self.places = match, match.source, MarketCodes(context)
+        self.match, self.source, self.market_codes = match, match.source, MarketCodes(context)
         declared = context.declared.get(self.source.name, {})
         decimal = declared.get("decimal", self.source.file.decimal)
         if decimal not in {".", ","}:
@@ -49,7 +49,7 @@ class Converter:
         # Text fields whose columns are dictionary-encoded.
         self.coded = {name for name in match.columns if self.source.columns[name].kind == "choice"}
         self.faults = CellFaults(match, self.form, self.targets, self.coded)
-        self.currencies = Currencies(self.faults, self.places, file, self.constants)
+        self.currencies = Currencies(self.faults, self.market_codes, file, self.constants)
 
     def types(self) -> dict[int, pa.DataType]:
         """The header positions that are read -> dictionary-encoded or plain text."""

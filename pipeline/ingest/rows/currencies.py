@@ -34,8 +34,8 @@ class MoneyCells:
 class Currencies:
     """Settles the marketplace and the currency of every row, from its cells, the header, the source, the path and the plan."""
 
-    def __init__(self, faults: CellFaults, places: MarketCodes, file: str, constants: Mapping[str, str]) -> None:
-        self.faults, self.places, self.file, self.constants = faults, places, file, constants
+    def __init__(self, faults: CellFaults, market_codes: MarketCodes, file: str, constants: Mapping[str, str]) -> None:
+        self.faults, self.market_codes, self.file, self.constants = faults, market_codes, file, constants
         self.match, self.source, self.targets = faults.match, faults.source, faults.targets
         names = {column.name for column in DUMP_TABLES[self.source.table]}
         self.has_market, self.has_currency = "marketplace" in names, "currency" in names
@@ -47,9 +47,9 @@ class Currencies:
     def _refuse_unknown(self) -> None:
         stated = [self.constants["currency"]] if "currency" in self.constants else []
         for code in [*stated, *self.match.header_currencies()]:
-            if self.places.currency(code) < 0:
+            if self.market_codes.currency(code) < 0:
                 raise DumpError(f"{self.file}: currency '{code}' is not in the plan; declare it there or send another file")
-        if "marketplace" in self.constants and self.places.market(self.constants["marketplace"]) < 0:
+        if "marketplace" in self.constants and self.market_codes.market(self.constants["marketplace"]) < 0:
             raise DumpError(f"{self.file}: marketplace '{self.constants['marketplace']}' is not in the plan; declare it there")
         named = self.match.header_currencies() or stated or "currency" in self.match.columns or self.source.currency_from == "marketplace"
         has_money = any(rule.kind in {"money", "cost"} for rule in self.source.columns.values())
@@ -67,15 +67,15 @@ class Currencies:
             is_unstated = has_money & (currency < 0)
             chunk.fail(is_unstated, Fault(self.faults.header("currency"), "currency", "the currency of the row's money"))
         if self.is_keyed:
-            market, currency = self.places.settle(market, currency)
-            apart = currency != self.places.currency_of[market]
+            market, currency = self.market_codes.settle(market, currency)
+            apart = currency != self.market_codes.currency_of[market]
             header = self.faults.header("currency") or self._first(money)
             chunk.fail(apart, Fault(header, "currency", "a price in the marketplace's own currency"))
         for name, part in money.items():
             self._minor(name, part, currency, chunk)
-        chunk.columns["marketplace"] = self.places.market_names(market)
+        chunk.columns["marketplace"] = self.market_codes.market_names(market)
         if self.has_currency:
-            chunk.columns["currency"] = self.places.currency_names(currency)
+            chunk.columns["currency"] = self.market_codes.currency_names(currency)
 
     def _first(self, money: Mapping[str, MoneyCells]) -> str:
         return self.faults.header(next(iter(money), ""))
@@ -83,7 +83,7 @@ class Currencies:
     def _codes_of(self, name: str, cells: Cells | None, chunk: Chunk) -> np.ndarray | None:
         if cells is None:
             return None
-        look = self.places.market if name == "marketplace" else self.places.currency
+        look = self.market_codes.market if name == "marketplace" else self.market_codes.currency
         rule = self.source.columns[name]
         spelt = {spelling: code for code, spellings in rule.choices.items() for spelling in spellings}
         texts = [spelt.get(text, text) for text in cells.values.to_pylist()]
@@ -95,18 +95,18 @@ class Currencies:
         return cells.spread_mask(codes)
 
     def _market(self, cells: Mapping[str, Cells], chunk: Chunk) -> np.ndarray:
-        fallback = self.places.market(self.constants["marketplace"]) if "marketplace" in self.constants else -1
+        fallback = self.market_codes.market(self.constants["marketplace"]) if "marketplace" in self.constants else -1
         codes = self._codes_of("marketplace", cells.get("marketplace"), chunk)
         return np.full(chunk.rows, fallback, np.int32) if codes is None else np.where(codes >= 0, codes, fallback)
 
     def _currency(self, cells: Mapping[str, Cells], chunk: Chunk, money: Mapping[str, MoneyCells]) -> np.ndarray:
         stated = self.match.header_currencies() or [self.constants.get("currency", "")]
-        fallback = self.places.currency(stated[0]) if stated[0] else -1
+        fallback = self.market_codes.currency(stated[0]) if stated[0] else -1
         codes = self._codes_of("currency", cells.get("currency"), chunk) if self.has_currency else None
         currency = np.full(chunk.rows, -1, np.int32) if codes is None else codes
         for part in money.values():
             if part.named is not None:
-                exact = np.where(part.null, -1, self.places.exact[part.named])
+                exact = np.where(part.null, -1, self.market_codes.exact[part.named])
                 currency = np.where(currency >= 0, currency, exact)
         currency = np.where(currency >= 0, currency, fallback)
         return np.where(currency >= 0, currency, self.file_currency)
@@ -116,12 +116,12 @@ class Currencies:
         stated = NAMES.index(self.match.currencies[name]) if name in self.match.currencies else -1
         if part.named is not None or stated >= 0:
             named = np.full(chunk.rows, stated) if part.named is None else np.where(part.named >= 0, part.named, stated)
-            apart = ~part.null & (named >= 0) & ~self.places.allowed[named, currency]
+            apart = ~part.null & (named >= 0) & ~self.market_codes.allowed[named, currency]
             chunk.fail(apart, Fault(header, "currency", "money in the currency of its row"))
         if rule.kind == "cost":
             amounts, null = part.amounts, part.null
         else:
-            digits = np.array(2 if rule.hundredths else 0) if rule.hundredths or rule.minor else self.places.digits[currency]
+            digits = np.array(2 if rule.hundredths else 0) if rule.hundredths or rule.minor else self.market_codes.digits[currency]
             amounts, exact = minor_units(part.amounts, digits, rule.round)
             wrong = ~exact & ~part.null
             null = part.null
