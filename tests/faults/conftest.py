@@ -1,4 +1,4 @@
-"""Whole runs, forked from a process that has loaded everything, so that hundreds of them cost little; with faults where a compiler is."""
+"""Whole runs, forked from a process that has loaded all libraries, so that hundreds of them are cheap; faults need a C compiler."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ WEEK = "2026-W47"
 
 
 class Runner:
-    """Starts runs of one data folder; `tell` waits for a run and hands back its code, its calls and what it printed."""
+    """Starts runs of one data folder; `run` waits for a run and returns its exit code, its calls and its output."""
 
     def __init__(self, folder, shim=None):
         self.report, self.can_fail = folder / "report.txt", shim is not None
@@ -31,19 +31,19 @@ class Runner:
         assert self._process.stdout.readline() == "ready\n"
 
     def warm(self, data, *words):
-        """Let the process itself run once, so that its children find everything compiled and cached."""
+        """Run once in the process itself, so that everything is compiled and cached for its children."""
         assert json.loads(self._ask({"warm": ["run", "--data", str(data), "--workers", "1", *map(str, words)]})) == 0
 
     def start(self, data, *words, fault=None):
         """The process id of a new run."""
-        told = ["run", "--data", str(data), "--workers", "1", *map(str, words)]
-        return int(self._ask({"words": told, "report": str(self.report), "fault": fault}))
+        command = ["run", "--data", str(data), "--workers", "1", *map(str, words)]
+        return int(self._ask({"words": command, "report": str(self.report), "fault": fault}))
 
     def wait(self, child):
-        """How a run ended: its exit code, or the signal below zero."""
+        """The exit code of a run, or the negative number of the signal that ended it."""
         return self._end(child)[0]
 
-    def tell(self, data, *words, fault=None):
+    def run(self, data, *words, fault=None):
         """Exit code, calls seen and output of a run."""
         code, calls = self._end(self.start(data, *words, fault=fault))
         return code, calls, self.report.read_text(errors="replace")
@@ -101,46 +101,46 @@ class Case:
         self._runs, self._recovered = 0, set()
         shutil.copytree(market / "dumps", self.ready / "dumps")
         runner.warm(folder / "warm", self.ready / "dumps" / WEEK)
-        assert runner.tell(self.ready, "--week", "2026-W46")[0] == 0
+        assert runner.run(self.ready, "--week", "2026-W46")[0] == 0
         # This week's older list is made of last week's dump: another one than the run under test will make.
-        assert runner.tell(self.ready, self.ready / "dumps" / "2026-W46", "--week", WEEK)[0] == 0
+        assert runner.run(self.ready, self.ready / "dumps" / "2026-W46", "--week", WEEK)[0] == 0
         self.last, self.old = list_of(self.ready, "2026-W46"), list_of(self.ready, WEEK)
         done = self.fresh()
-        assert runner.tell(done)[0] == 0
+        assert runner.run(done)[0] == 0
         self.new, self.whole = list_of(done, WEEK), everything(done)
         assert self.new != self.old
 
     def fresh(self):
-        """The folder as it stands before the run under test."""
+        """A copy of the folder as it is before the run under test."""
         self._runs += 1
         data = self.folder / f"data-{self._runs}"
         shutil.copytree(self.ready, data, symlinks=True)
         return data
 
-    def check(self, data, code, told):
-        """The law: the last list and the old or the new one stand whole, 0 only with the new one, one line and no traceback else."""
+    def check(self, data, code, printed):
+        """The invariant: last week's list and the old or the new list are complete; 0 only with the new one, else one line and no traceback."""
         assert list_of(data, "2026-W46") == self.last
         stands = list_of(data, WEEK)
         assert stands in (self.old, self.new), "neither the old list nor the new one"
         assert code != 0 or stands == self.new, "exit 0 without the new list"
-        assert "Traceback" not in told and code != 1, told
+        assert "Traceback" not in printed and code != 1, printed
         return stands == self.new
 
     def recover(self, data):
-        """The next run needs no help and leaves what an undisturbed one does, and no more."""
+        """The next run succeeds without cleaning and leaves the files of an undisturbed run, and no others."""
         left = state_of(data)
         if left in self._recovered:  # byte for byte what another disturbed run left, and that was seen to recover
             return
-        code, _, told = self.runner.tell(data)
-        assert code == 0, told
+        code, _, printed = self.runner.run(data)
+        assert code == 0, printed
         assert everything(data) == self.whole
         self._recovered.add(left)
 
 
 def state_of(data):
-    """A folder's content as one hash; the work folder of a killed run bears another name each time."""
-    told = {re.sub(r"\.tmp-work-\w+", ".tmp-work", name): held for name, held in everything(data).items()}
-    return hashlib.sha256(repr(sorted(told.items())).encode()).hexdigest()
+    """A hash of a folder's content; the random name of a killed run's work folder does not count."""
+    content = {re.sub(r"\.tmp-work-\w+", ".tmp-work", name): held for name, held in everything(data).items()}
+    return hashlib.sha256(repr(sorted(content.items())).encode()).hexdigest()
 
 
 @pytest.fixture(scope="session")
@@ -150,7 +150,7 @@ def case(runner, small_market, tmp_path_factory):
 
 @pytest.fixture
 def checkpoint(request):
-    """What this long test has done so far; it ends, skipped, when the time of this soak is up."""
+    """The checkpoint of this long test; the test is skipped when the time of this soak is up."""
     from pipeline.config.files import code_digest
 
     return Checkpoint(f"{Path(request.node.path).stem}-{request.node.name}", code_digest(), pytest.skip)

@@ -34,7 +34,7 @@ def busybox(place):
 
 
 def systems_own(place):
-    """The cron of Debian or of Red Hat, its folders replaced by the test's own."""
+    """The cron of Debian or Red Hat, with the test's own folders."""
     program = next((found for name in ("cron", "crond") if (found := shutil.which(name))), None)
     spool = next((folder for folder in ("/var/spool/cron/crontabs", "/var/spool/cron") if os.path.isdir(folder)), None)
     if program is None or spool is None:
@@ -58,8 +58,8 @@ def test_a_cron_daemon_runs_the_printed_line(daemon, small_market, tmp_path):
     shutil.copytree(small_market / "dumps" / "2026-W46", data / "dumps" / "2026-W46")
     # Twenty seconds for the daemon to read its folder, which it does at the turn of a minute.
     soon = dt.datetime.now() + dt.timedelta(seconds=80)
-    told = scheduled(data, None, day=DAYS[soon.weekday()], at=f"{soon:%H:%M}", zone=None, memory="75%")
-    crontab.write_text("\n".join(cron_lines(told)) + "\n")
+    schedule = scheduled(data, None, day=DAYS[soon.weekday()], at=f"{soon:%H:%M}", zone=None, memory="75%")
+    crontab.write_text("\n".join(cron_lines(schedule)) + "\n")
     crontab.chmod(0o600)
     with (tmp_path / "daemon.log").open("wb") as log:
         process = subprocess.Popen(

@@ -29,17 +29,17 @@ def run_with(case, runner, disk, leave):
     data = disk / "data"
     shutil.copytree(case.ready, data, symlinks=True)
     fill(disk, leave)
-    code, _, told = runner.tell(data)
-    case.check(data, code, told)
+    code, _, printed = runner.run(data)
+    case.check(data, code, printed)
     (disk / "filler").unlink()
     case.recover(data)
     shutil.rmtree(data)
-    return code, told
+    return code, printed
 
 
 def test_a_full_disk_is_14_and_the_next_run_succeeds(case, runner, small_disk):
-    code, told = run_with(case, runner, small_disk, 60_000)
-    assert code == 14 and "No space left" in told and told.count("\n") == 1
+    code, printed = run_with(case, runner, small_disk, 60_000)
+    assert code == 14 and "No space left" in printed and printed.count("\n") == 1
 
 
 @pytest.mark.soak

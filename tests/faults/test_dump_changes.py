@@ -1,4 +1,4 @@
-"""A dump replaced, appended to or removed while it is read: the list is of one whole version and names its hash, or there is none."""
+"""A dump replaced, appended to or removed while it is read: the list comes from one complete version and holds its hashes, or there is none."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ def versions(case, runner, tmp_path_factory):
     data = case.fresh()
     for path in second.iterdir():
         shutil.copy(path, data / "dumps" / WEEK)
-    assert runner.tell(data)[0] == 0
+    assert runner.run(data)[0] == 0
     return (first, hashes(first), case.new), (second, hashes(second), list_of(data, WEEK))
 
 
@@ -35,14 +35,14 @@ def hashes(folder):
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
 
 
-def replace(dump, first, second, dice):
-    source = dice.choice([first, second])
-    for name in dice.sample(["candidates.csv", "offers.csv"], 2):
+def replace(dump, first, second, generator):
+    source = generator.choice([first, second])
+    for name in generator.sample(["candidates.csv", "offers.csv"], 2):
         shutil.copy(source / name, dump / "..new")
         (dump / "..new").replace(dump / name)
 
 
-def append(dump, first, second, dice):
+def append(dump, first, second, generator):
     for name in ("candidates.csv", "offers.csv"):
         rows = (second / name).read_bytes()
         (dump / name).write_bytes(rows[: len(rows) // 2])
@@ -50,31 +50,31 @@ def append(dump, first, second, dice):
             handle.write(rows[len(rows) // 2 :])
 
 
-def remove(dump, first, second, dice):
-    (dump / dice.choice(["candidates.csv", "offers.csv"])).unlink(missing_ok=True)
+def remove(dump, first, second, generator):
+    (dump / generator.choice(["candidates.csv", "offers.csv"])).unlink(missing_ok=True)
 
 
 CHANGES = (replace, append, remove)
 
 
 def change_while_reading(case, runner, versions, place):
-    """A run while another thread changes the dump in the place-th way; gives its exit code."""
+    """A run while another thread changes the dump in the place-th way; returns its exit code."""
     first, second = (folder for folder, _, _ in versions)
-    data, dice = case.fresh(), random.Random(place)
+    data, generator = case.fresh(), random.Random(place)
     dump, change = data / "dumps" / WEEK, CHANGES[place % len(CHANGES)]
 
     def disturb():
         for _ in range(3):
-            time.sleep(dice.uniform(0, 0.15))
-            change(dump, first, second, dice)
+            time.sleep(generator.uniform(0, 0.15))
+            change(dump, first, second, generator)
 
     child = runner.start(data)
     thread = threading.Thread(target=disturb)
     thread.start()
     code = runner.wait(child)
     thread.join()
-    told = runner.report.read_text()
-    assert code in (0, 11, 13) and "Traceback" not in told, told
+    printed = runner.report.read_text()
+    assert code in (0, 11, 13) and "Traceback" not in printed, printed
     if code == 0:
         inputs = json.loads((data / "shortlists" / WEEK / "run.json").read_text())["inputs"]
         read = {entry["file"]: entry["sha256"] for entry in inputs}
@@ -82,7 +82,7 @@ def change_while_reading(case, runner, versions, place):
         # Of a dump without its offers nothing else can be said than that this is what lay there.
         assert wanted == [list_of(data, WEEK)] or (change is remove and not wanted), f"a list of no whole version: {read}"
     else:
-        assert told.count("\n") == 1, told
+        assert printed.count("\n") == 1, printed
         assert list_of(data, WEEK) == case.old
     shutil.rmtree(data)
     return code

@@ -1,4 +1,4 @@
-"""Every file-system call of a run fails once, and from some point on for ever: the old list or the new one, and the next run is as ever."""
+"""Each file-system call of a run fails, once or from then on: the old list or the new one is complete, and the next run succeeds."""
 
 import errno
 import itertools
@@ -18,17 +18,17 @@ WAYS = [
 
 
 def fail(case, failing, way, place):
-    """Fail the call at that place (counted from 1) of a run: the law holds; gives the exit code and how many calls the run made."""
+    """Fail the n-th call (`place`, from 1) of a run and check the invariant; returns the exit code and the number of calls."""
     code, forever, is_short = way
     data = case.fresh()
-    ended, calls, told = failing.tell(data, fault=[str(data), place, code, forever, is_short])
+    ended, calls, printed = failing.run(data, fault=[str(data), place, code, forever, is_short])
     try:
-        case.check(data, ended, told)
-        assert ended in (0, 11, 14), told
+        case.check(data, ended, printed)
+        assert ended in (0, 11, 14), printed
         assert calls >= place or ended == 0
         case.recover(data)
     except AssertionError as error:
-        raise AssertionError(f"call {place} of {calls}, exit {ended}: {told.strip()[-300:]}: {error}") from error
+        raise AssertionError(f"call {place} of {calls}, exit {ended}: {printed.strip()[-300:]}: {error}") from error
     shutil.rmtree(data)
     return ended, calls
 

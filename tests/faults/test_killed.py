@@ -1,4 +1,4 @@
-"""Killed or stopped at any moment: the old list or the new one stands whole, nothing piles up, and the next run needs no help."""
+"""Runs killed or stopped at any moment: the old list or the new one is complete, and the next run leaves no extra files."""
 
 import os
 import random
@@ -17,22 +17,22 @@ def seconds_of(case, runner):
     """How long a whole run takes here and now."""
     data = case.fresh()
     begin = time.monotonic()
-    assert runner.tell(data)[0] == 0
+    assert runner.run(data)[0] == 0
     return time.monotonic() - begin
 
 
-def stop_at_random(case, runner, number, count, dice, whole_seconds):
+def stop_at_random(case, runner, number, count, generator, whole_seconds):
     """End `count` runs at random moments, one after the other in one folder; how many were hit and how many left the new list."""
     hit = written = 0
     data = case.fresh()
     for _ in range(count):
         child = runner.start(data)
-        time.sleep(dice.uniform(0.0, whole_seconds * 1.1))
+        time.sleep(generator.uniform(0.0, whole_seconds * 1.1))
         os.kill(child, number)
         status = runner.wait(child)
         assert status in (-number, 128 + number, 0), runner.report.read_text()
         hit += status != 0
-        # A process that was killed prints what it likes; what stands on the disk is the law.
+        # A killed process may print anything; only the files on the disk are checked.
         is_new = case.check(data, status if status >= 0 else 137, runner.report.read_text() if status >= 0 else "")
         leavings = sum(1 for path in data.rglob(".tmp-*") if path.parent == data)
         assert leavings <= 1, "what a killed run left was not swept by the next"
@@ -73,8 +73,8 @@ def test_a_signal_ends_the_command_with_its_own_code_and_without_leftovers(small
     while not (tmp_path / ".lock").exists():
         time.sleep(0.01)
     process.send_signal(number)
-    _, told = process.communicate(timeout=120)
-    assert process.returncode == code and told.count("\n") == 1 and "Traceback" not in told
+    _, printed = process.communicate(timeout=120)
+    assert process.returncode == code and printed.count("\n") == 1 and "Traceback" not in printed
     assert not list(tmp_path.rglob(".tmp-*")) and not (tmp_path / "shortlists").exists()
 
 

@@ -21,7 +21,7 @@ def twelve_weeks(runner, tmp_path_factory):
     dumps = sorted((folder / "market" / "dumps").iterdir())
     runner.warm(folder / "warm", dumps[0])
     for dump in dumps:
-        assert runner.tell(folder / "in-order", dump)[0] == 0
+        assert runner.run(folder / "in-order", dump)[0] == 0
     wanted = lists(folder / "in-order")
     assert len(wanted) == 12
     return dumps, wanted
@@ -39,10 +39,10 @@ def test_twelve_weeks_in_ten_random_orders_are_the_same_bytes(runner, checkpoint
         data = tmp_path / f"order-{seed}"
         order = random.Random(seed).sample(dumps, len(dumps))
         for dump in order:
-            assert runner.tell(data, dump)[0] == 0
+            assert runner.run(data, dump)[0] == 0
         stale = lists(data) != wanted
-        code, _, told = runner.tell(data, dumps[0], "--rebuild")
-        assert code == 0, told
+        code, _, printed = runner.run(data, dumps[0], "--rebuild")
+        assert code == 0, printed
         assert lists(data) == wanted
         checkpoint.add(seed, [dump.name for dump in order] if stale else [])
         shutil.rmtree(data)

@@ -1,4 +1,4 @@
-"""What earlier weeks told is known to later ones, and to no earlier one."""
+"""A week knows the observations of earlier weeks, and none of later ones."""
 
 import datetime as dt
 import json

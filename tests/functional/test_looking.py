@@ -1,4 +1,4 @@
-"""`explain`, `rejects`, `sources`, `config`, `init`: what a person asks after a run."""
+"""`explain`, `rejects`, `sources`, `config`, `init`: queries after a run."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""The newest upload is never passed over in silence because of its folder's name."""
+"""A dump folder with a wrong name is reported, never skipped silently."""
 
 import shutil
 

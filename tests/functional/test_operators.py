@@ -1,4 +1,4 @@
-"""What happens to a data folder over the years: damaged files, copies, other users' leavings, other disks, a clock gone back, no memory."""
+"""What happens to a data folder over the years: damaged files, copies, leftovers of other users, other disks, a clock set back, no memory."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""What is the machine's or the input's fault never ends as a bug; what reaches a terminal, a shell or an e-mail is inert."""
+"""Errors of the machine or the input never end as a bug; text that reaches a terminal, a shell or an e-mail is escaped."""
 
 import errno
 import json
