@@ -1,4 +1,4 @@
-"""What an export of the invented market says in one week: the facts under the canonical form and Keepa's, piece by piece."""
+"""Facts of one weekly export of the invented market, shared by the canonical form and Keepa's, piece by piece."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The invented market's products: who they are, what is true of them, and what the exports will show of it.
+"""Products of the invented market: identity, true values, and what the exports will show.
 
 Every trait is drawn from a stream of its own (`stream`), so a change in one does not move the others. Whole columns at once:
 a million products are a few dozen arrays.

@@ -1,4 +1,4 @@
-"""What the seller of the invented market has on record: order lines, return counts, deliveries, live listings.
+"""The seller's records in the invented market: order lines, return counts, deliveries, live listings.
 
 Rates behind them are `Products.return_rate` and `Suppliers.late_rate`; a dump shows what had happened by its Sunday.
 """

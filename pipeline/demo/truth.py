@@ -1,4 +1,4 @@
-"""What is true of the invented market, for tests and backtests; a run never reads it."""
+"""The truth behind the invented market, for tests and backtests; a run never reads it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers of the commands that keep it running: doctor, history, rollback, schedule, train."""
+"""Answers of the operating commands: doctor, history, rollback, schedule, train."""
 
 from __future__ import annotations
 

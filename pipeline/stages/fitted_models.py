@@ -1,4 +1,4 @@
-"""The fitted models that a week is decided with; without one the plan's own numbers serve."""
+"""The fitted models used for a week; without one the plan's numbers are used."""
 
 from __future__ import annotations
 

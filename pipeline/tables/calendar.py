@@ -1,4 +1,4 @@
-"""Weeks: which one a dump belongs to, and its as-of day. Never a clock, never a file's time."""
+"""Weeks and days: the week of a dump and its as-of day. No clock and no file time is used."""
 
 from __future__ import annotations
 

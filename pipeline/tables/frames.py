@@ -1,4 +1,4 @@
-"""Arrow tables and pandas frames to and fro without inventing anything, and columns as numpy arrays with a mask of the known."""
+"""Conversions between Arrow tables and pandas frames that invent nothing, and columns as arrays with a mask of known values."""
 
 from __future__ import annotations
 

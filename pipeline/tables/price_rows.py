@@ -1,4 +1,4 @@
-"""Prices of one marketplace as three plain arrays, put in order, and one price per product and day out of all observations of it.
+"""Prices of one marketplace as three sorted arrays, and one price per product and day out of all observations.
 
 Sorted by key, then day. Millions of rows pass here, so that rows are ordered by sorting whole numbers that carry their own row number
 (numpy sorts those with vector instructions; `argsort` of 64-bit keys takes 10 to 20 times as long), never by a table.

@@ -1,4 +1,4 @@
-"""How good a forecast of return rates is: log scores per order, Brier score, calibration by decile, coverage by randomised ranks."""
+"""Scores of a return forecast: log score per order, Brier score, calibration by decile, coverage by randomised ranks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What price histories say of products in general: how often prices change, where to, and how far a product's own past is to be trusted."""
+"""Fitting the price model: how often prices change, where to, and how much weight a product's own past deserves."""
 
 from __future__ import annotations
 

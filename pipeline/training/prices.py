@@ -1,4 +1,4 @@
-"""What price histories say of products in general, as a model for the forecast of those that have little history."""
+"""Training of the price model from the histories of all products, for products with little history."""
 
 from __future__ import annotations
 

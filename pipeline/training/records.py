@@ -1,4 +1,4 @@
-"""The seller's records out of dumps, for training: order lines, return reports, price histories, and the newest row of each product."""
+"""The seller's records read from dumps for training: order lines, return reports, price histories, newest row of each product."""
 
 from __future__ import annotations
 

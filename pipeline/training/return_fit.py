@@ -1,4 +1,4 @@
-"""Fit the return prior to the seller's records and say how well it does: on later orders, on products it has not seen, against rivals.
+"""Fitting the return prior to the seller's records, with scores on later orders and unseen products, against simpler models.
 
 Rivals are those that the study names: the raw rate, Laplace's, the mean of all, one prior for all (`docs/models.md`).
 """

@@ -1,4 +1,4 @@
-"""Learn from the seller's own returns what title words say, and whether that forecasts products it was not learnt from any better.
+"""Fitting the effect of title words on returns, and testing whether it improves forecasts of unseen products.
 
 A Poisson regression on hashed words (ridge, by Newton's steps), its exposure what category and log price expect, weighed for
 overdispersion. The words of a product enter the beta-binomial fit only as they were learnt from other products: an in-sample mean

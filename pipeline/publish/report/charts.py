@@ -1,4 +1,4 @@
-"""Geometry of the report's drawings: numbers in, points and paths out; how they look is the templates' and the style's matter."""
+"""Geometry of the report's drawings: numbers in, points and paths out; templates and style sheet decide the look."""
 
 from __future__ import annotations
 

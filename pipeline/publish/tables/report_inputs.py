@@ -1,4 +1,4 @@
-"""What a run keeps in its folder for the report beside the ledger: shown rows, their prices, the seller's own notes."""
+"""Inputs of the report that a run keeps beside the ledger: rows shown, their prices, the seller's notes."""
 
 from __future__ import annotations
 

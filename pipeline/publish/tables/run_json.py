@@ -1,4 +1,4 @@
-"""`run.json`: what was read and what became of it, enough to make the list again; times stand apart under `timings`."""
+"""`run.json`: inputs and results of a run, enough to make the list again; times are apart, under `timings`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list and the ledger: who is listed, then `shortlist.parquet` and `decisions.parquet`, streamed bucket by bucket."""
+"""The list and the ledger: choice of the list, then `shortlist.parquet` and `decisions.parquet`, streamed bucket by bucket."""
 
 from __future__ import annotations
 

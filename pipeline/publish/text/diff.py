@@ -1,4 +1,4 @@
-"""From one week's list to the next: who entered, who left, who moved, and why."""
+"""Differences between two weeks' lists: products that entered, left or moved, and why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a message says of a run: the sum, the doubts, the top of the list, and what came and went."""
+"""The text of a notification: summary, doubts, top of the list, and changes since the last list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One product's decision in words: every rule with value and limit, the way from price to profit, the score's parts, the evidence."""
+"""One product's decision in words: every rule with value and limit, the cost waterfall, the score's parts, the evidence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers and strangers' text as people read them."""
+"""Formatting of numbers and of untrusted text for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the category gate stopped, grouped by the segment, root, brand or words that decided."""
+"""Products stopped by the category gate, grouped by the segment, root, brand or words that decided."""
 
 from __future__ import annotations
 

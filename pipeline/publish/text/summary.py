@@ -1,4 +1,4 @@
-"""The last lines of a run: one line that sums it up, what needs a person, what to do next."""
+"""The last lines of a run: a summary line, open questions, and next steps."""
 
 from __future__ import annotations
 

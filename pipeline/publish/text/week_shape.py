@@ -1,4 +1,4 @@
-"""The shape of a week: a few shares and levels of what was read and decided, compared with the weeks before.
+"""The shape of a week: a few shares and levels of its input and decisions, compared with earlier weeks.
 
 "Could this go wrong, and would the run still finish without complaining?" A dump in cents instead of dollars, an export without its brand
 column, a filter left on in a research tool: every line can be read, and the list is nonsense. The shape tells.

@@ -1,4 +1,4 @@
-"""What the report and the workbook show of a run, as plain values: one row a product, in the words of no language yet."""
+"""The content of report and workbook as plain values: one row a product, independent of the language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Facts of a product as sentences and short words, in the language asked for: shared by report, workbook and terminal."""
+"""Facts of a product as sentences and short words in the requested language, shared by report, workbook and terminal."""
 
 from __future__ import annotations
 

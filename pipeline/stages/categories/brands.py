@@ -1,4 +1,4 @@
-"""The book of known brands: what a brand cell says, and which names count in a title."""
+"""Known brands: the meaning of a brand cell, and the names that count in a title."""
 
 from __future__ import annotations
 

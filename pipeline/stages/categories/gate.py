@@ -1,4 +1,4 @@
-"""The category and brand gate: which department a listing belongs to, and whether it may be sold without a person's look.
+"""The category and brand gate: the department of a listing, and whether it may be sold without a manual review.
 
 The rules are data (`configs/categories/*.toml`, see docs/categories.md). The parts of the gate are modules beside this one: `rule_tables`
 compiles the data, `paths` reads paths, `titles` and `title_scan` titles, `brands` brand cells, and `decision` decides.

@@ -1,4 +1,4 @@
-"""The seller's own word on a product's category: it wins over the rules until the listing's title or category changes."""
+"""Category overrides by the seller: they replace the rules' verdict until the listing's title or category changes."""
 
 from __future__ import annotations
 

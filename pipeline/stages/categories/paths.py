@@ -1,4 +1,4 @@
-"""The path rule: what a category path says about a listing, segment by segment from leaf to root."""
+"""The path rule: evidence from a category path, segment by segment from leaf to root."""
 
 from __future__ import annotations
 

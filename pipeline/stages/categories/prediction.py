@@ -51,7 +51,7 @@ def opinions(
 def _graded(scored: Scored, source: str, pass_below: float, reject_above: float) -> list[Opinion]:
     reported = []
     for p, department, word, is_known in zip(scored.probability, scored.department, scored.word, scored.is_known, strict=True):
-        # Without a word that the model has seen it has no opinion, whatever its number.
+        # Without a word that the model has seen it has no opinion, whatever the probability.
         grade = "doubtful" if not is_known else "clear" if p < pass_below else "restricted" if p >= reject_above else "doubtful"
         shown = word if grade != "clear" else ""
         reported.append(Opinion(grade, source, str(department), f"{p:.2f}", str(shown)))

@@ -1,4 +1,6 @@
-"""Finding what titles give away, a block of titles at a time; the slow twin is in `tests/generative/test_category_scan.py`."""
+"""Finding restricted words and brands in blocks of titles; the slow reference implementation is in
+`tests/generative/test_category_scan.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a title can give away: words of a restricted department with what excuses them, and known brands. Found by `title_scan`."""
+"""Evidence in titles: words of a restricted department with their exceptions, and known brands. Found by `title_scan`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way to a category verdict, step by step, for a person who asks why."""
+"""The trace of a category verdict, step by step, for `explain`."""
 
 from __future__ import annotations
 

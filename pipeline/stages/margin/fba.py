@@ -1,4 +1,4 @@
-"""What the same order would earn if Amazon stored and sent it (G-41), beside what it earns when the seller's supplier does.
+"""Profit of the same order under fulfilment by Amazon (G-41), to compare with dispatch by the supplier.
 
 In place of the label stand the fulfilment fee with its surcharge and the plan's cost of getting one unit into Amazon's warehouse; a return
 costs no label of the seller's. Not counted: storage, a peak fee, and the fee on returns above a category's threshold.

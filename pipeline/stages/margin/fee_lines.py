@@ -1,4 +1,4 @@
-"""Which line of which schedule charges a candidate: the schedule's, else the source's own rate, else the named fallback; never in silence.
+"""The fee line that charges a candidate: the schedule's, else the source's own rate, else the named fallback, always with its origin.
 
 A line of which a part is not known gives way to a rate that the source states; without one it charges, and the row says what is not
 known of it.

@@ -1,4 +1,4 @@
-"""What the plan says of each candidate's currency, as columns in minor units, and the terms of its order."""
+"""The plan's amounts in each candidate's currency, as columns in minor units, and the terms of its order."""
 
 from __future__ import annotations
 

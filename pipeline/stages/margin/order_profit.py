@@ -1,4 +1,4 @@
-"""What one order earns at a price, exact to the minor unit, line by line.
+"""Profit of one order at a price, exact to the minor unit, line by line.
 
     net profit = price - referral - closing - landed cost - label - advertising - payment - plan fee - expected return loss
     expected return loss = rate x (price - referral + refund fee + return label - goods that come back)

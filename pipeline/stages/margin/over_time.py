@@ -1,4 +1,4 @@
-"""How often the margin held and may hold, and the profit over the price forecast and the return rate's posterior together."""
+"""Shares of time at which the margin held and may hold, and the distribution of profit over price forecast and return posterior."""
 
 from __future__ import annotations
 

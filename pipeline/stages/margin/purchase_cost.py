@@ -1,4 +1,4 @@
-"""The number to bargain with: the highest unit cost that meets all money rules, in the marketplace's and the supplier's currency."""
+"""The highest unit cost that meets all money rules, in the marketplace's and the supplier's currency: the price to negotiate."""
 
 from __future__ import annotations
 

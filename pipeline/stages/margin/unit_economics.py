@@ -1,4 +1,4 @@
-"""What one order of each candidate earns: now, at every price it had, over the price forecast; and the most that it may cost.
+"""Unit economics of each candidate: profit now, at past prices and over the forecast; and the most that it may cost.
 
 Lines and `net_profit` hold at the current price and add up to the cent; the rules' figures (`gate_*`) hold at the gate price;
 `net_profit_expected`, `_p10` and `_p90` run over 19 forecast prices x 19 return rates of the posterior, taken as independent.

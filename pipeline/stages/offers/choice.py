@@ -1,4 +1,4 @@
-"""Which supplier's offer a candidate is bought by, and what the goods cost when they leave for the buyer.
+"""The choice of the supplier's offer for each candidate, with its cost when the goods leave for the buyer.
 
 An offer is allowed when no rule would reject it (platform, tracking, handling, still valid). Among the allowed the cheapest whose facts
 are all known is taken, then the cheapest with open questions; when none is allowed the best of the others is shown with its reasons.

@@ -1,4 +1,4 @@
-"""What an offer's goods cost when they leave for the buyer: goods, freight, duty, import VAT and label in the marketplace's currency.
+"""Costs of an offer when the goods leave for the buyer: goods, freight, duty, import VAT and label in the marketplace's currency.
 
 A cost that is not told is missing, never 0: freight is, unless the offer states the label (then freight is part of it); the label is
 the carrier's by weight and size, else assumed by weight; duty is nil for goods from where the marketplace levies none, or where the

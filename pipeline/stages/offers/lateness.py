@@ -1,4 +1,4 @@
-"""How late suppliers are, from what they promised and did: counts per supplier, small enough to add up over all files."""
+"""Lateness of suppliers from promised and actual dates: counts per supplier, which add up over all files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which product an offer is for: by the product id it names, by the seller's own matches of article numbers, by product code."""
+"""Matching of offers to products: by product id, by the seller's matches of article numbers, by product code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Between tables of prices and the plain arrays that millions of rows are worked on as."""
+"""Conversions between price tables and the plain arrays used for millions of rows."""
 
 from __future__ import annotations
 

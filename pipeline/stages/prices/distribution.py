@@ -1,4 +1,4 @@
-"""What a product's price was in the last 90 days, and where it may be in the next 28: as weighted prices ("atoms").
+"""Price distributions of a product over the last 90 and the next 28 days, as weighted prices ("atoms").
 
 Facts come from the price history (a step function: a price holds until the next row; an empty price is out of stock and no price
 at all), else from a summary (average and standard deviation), else from the current price with a wide stated spread. The forecast

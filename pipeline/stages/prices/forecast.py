@@ -1,4 +1,4 @@
-"""Where a price may be in the next days: stays, goes back to where it has been, or moves as other products do.
+"""The price forecast: a price stays, returns to an earlier level, or moves as other products do.
 
 Plain arrays in, plain arrays out: how observations came to be is the caller's matter (`stages/prices/distribution.py` takes them from a
 step

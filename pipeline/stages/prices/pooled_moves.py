@@ -1,4 +1,4 @@
-"""What the price history of all products says of one that has little: hazard, kernel of moves, shares of staying.
+"""Pooled price behaviour of all products, for products with little history: hazard, kernel of moves, shares of staying.
 
 Learnt one horizon back: at each origin the last price is known, and what followed within the horizon is looked up.
 """

@@ -1,4 +1,4 @@
-"""One row per product out of all files that name it.
+"""One row per product, merged from all files that name it.
 
 Within one file a product stands once: an exact repeat is counted and dropped; of rows that contradict each other the one with the lowest
 price is kept (a mistake must not make a margin) and the others are set aside. Across files every row may add what the better row

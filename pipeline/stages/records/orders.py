@@ -1,4 +1,4 @@
-"""What follows from the seller's own order lines: candidates, prices of each day, how many orders came back.
+"""Facts from the seller's order lines: candidates, daily prices, and counts of returned orders.
 
 An order is one (order, product): counts are orders, not units, so that one big invoice is one piece of evidence. A return without a
 link is matched to the latest earlier sale of the same customer and product with enough units left (`docs/returns.md`). Lines that

@@ -1,4 +1,4 @@
-"""What the seller's own records say of each candidate: counts of returns, earlier decisions, what is listed already."""
+"""The seller's records of each candidate: counts of returns, earlier decisions, live listings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Do the orders that became mature since a model was fitted come back as often as it says? Whole numbers, so that buckets add up."""
+"""Drift of returns: orders that became mature since a model was fitted, against its expectation, in whole numbers that add up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How likely one order comes back: a beta-binomial rate with an interval, honest about thin evidence.
+"""The posterior of the return rate: beta-binomial, with an interval that widens where evidence is thin.
 
 The prior Beta(m n0, (1 - m) n0), configured by category or fitted to the seller's own records (`stages/returns/prior.py`), is moved by
 what is known: Keepa's Low or High shifts m, a rate without a count is worth a few pseudo-orders, counted mature orders update it at a

@@ -1,4 +1,4 @@
-"""What a title's words say of the return rate: a shift of the prior mean on the logit, from hashed words and plain numbers.
+"""The effect of title words on the return rate: a shift of the prior mean on the logit, from hashed words and plain numbers.
 
 Each word falls into one of `slots` by a stable hash; a title is the set of its slots, as a row of unit length, so that a long title
 moves no further than a short one. Learnt by `return_title_training`, and part of a return model only where it won there.

@@ -1,4 +1,4 @@
-"""Every rule with its limit: what it looks at, what it asks, and how severe it is when it does not hold.
+"""The table of rules: the value that each looks at, its limit, and its severity when it fails.
 
 All rules that can be evaluated are evaluated for every candidate, so that the ledger shows every reason and not the first. The table
 with their sources is `RULES` (`docs/rules.md` is made from it); what they add up to stands in `verdicts`.

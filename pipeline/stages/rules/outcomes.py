@@ -1,4 +1,4 @@
-"""What a rule answers for a whole column of candidates, and the few forms that nearly all rules take: at most, at least, yes or no."""
+"""The outcome of a rule for a column of candidates, and the forms of nearly all rules: at most, at least, yes or no."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts read by the block: every word is looked up once, and a phrase is a comparison of neighbours over the whole block.
+"""Blocks of tokenised texts: every word is looked up once, and a phrase is a comparison of neighbours over the whole block.
 
 The words of many texts stand in one array of codes, with a fence behind each text so that no phrase reaches from one into the next.
 """
