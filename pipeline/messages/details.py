@@ -7,6 +7,7 @@ DETAILS: dict[str, str] = {
     "{0}: not read, its name is no week; name it like 2026-W47, or move it out of {1}/": "{0}：没有读取，文件夹名不是周；请改成 2026-W47 的样子，或移出 {1}/",
     "{0}: not read, its name is no week; rename it to {1}, or move it out of {2}/": "{0}：没有读取，文件夹名不是周；请改名为 {1}，或移出 {2}/",
     "{0}: {1}: missing or damaged; the list was made again from its inputs": "{0}：{1}：缺失或损坏；清单已用原数据重新生成",
+    "{0}: the same bytes as {1}; read once": "{0}：与 {1} 内容完全相同；只读一次",
     # Details of rules
     "no price band for {0}": "{0} 没有价格区间",
     "pack counts of title and offer differ": "标题与报价的包装数不同",

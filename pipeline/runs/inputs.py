@@ -18,7 +18,7 @@ from pipeline.config.files import code_digest
 from pipeline.config.locations import CLONE
 from pipeline.config.plan import Plan, digest_of
 from pipeline.errors import DumpError, NothingToDo, UsageError
-from pipeline.ingest.containers.dump_files import UNFINISHED, DumpFile, list_dump, unreadable
+from pipeline.ingest.containers.dump_files import UNFINISHED, DumpFile, copy_warnings, list_dump, unreadable, without_copies
 from pipeline.ingest.containers.sidecars import DONE, check_sum
 from pipeline.store.data_folder import DataFolder
 from pipeline.store.files import file_digest
@@ -61,6 +61,7 @@ class Inputs:
     seller_file: DumpFile | None
     known: Known
     ground: EarlierWeeks
+    warnings: tuple[str, ...] = ()
 
 
 def find_dump(data: DataFolder, dump: Path | None, week: str | None, sample_if_empty: bool) -> tuple[Path, str, bool]:
@@ -206,11 +207,12 @@ def gather(data: DataFolder, dump: Path, week: str, is_sample: bool, compared: i
     seller = data.root / "decisions.csv"
     seller_file = DumpFile(SELLER_FILE, seller) if seller.is_file() and not is_sample else None
     try:
-        files = tuple(list_dump(dump))
+        kept, copies = without_copies(list_dump(dump))
+        files = tuple(kept)
         digests = {file.name: file_digest(file.path) for file in files}
         if seller_file is not None:
             digests[SELLER_FILE] = file_digest(seller)
-        again = list_dump(dump)
+        again, _ = without_copies(list_dump(dump))
     except OSError as error:
         raise unreadable(error.filename or dump.name, error) from None
     for file in files:
@@ -219,7 +221,7 @@ def gather(data: DataFolder, dump: Path, week: str, is_sample: bool, compared: i
         raise DumpError(f"{dump.name}: files came or went while it was read; wait for the upload to finish, then run again")
     ground = earlier_weeks_of(data, manifests_in_force(data), week, is_sample, compared)
     known = Known() if is_sample else data.kept.known(before=week)
-    return Inputs(dump, week, is_sample, files, digests, seller_file, known, ground)
+    return Inputs(dump, week, is_sample, files, digests, seller_file, known, ground, tuple(copy_warnings(copies)))
 
 
 def _refuse_link_out(data: DataFolder, dump: Path) -> None:

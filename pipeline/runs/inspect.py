@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.config.plan import Plan
 from pipeline.errors import DumpError
-from pipeline.ingest.containers.dump_files import unreadable
+from pipeline.ingest.containers.dump_files import copy_warnings, unreadable, without_copies
 from pipeline.ingest.dump import describe, list_dump, read_file
 from pipeline.messages import ENGLISH, Words
 from pipeline.publish.tables.run_json import file_entry
@@ -24,7 +24,11 @@ def check_dump(dump: Path, plan: Plan) -> dict[str, Any]:
         raise DumpError(f"{dump}: not there; name a folder or a file that holds the dump")
     context = read_context(plan)
     files: list[dict[str, Any]] = []
-    for file in list_dump(dump):
+    try:
+        kept, copies = without_copies(list_dump(dump))
+    except OSError as error:
+        raise unreadable(dump.name, error) from None
+    for file in kept:
         try:
             reported = describe(file, sources(), context)
         except OSError as error:
@@ -54,7 +58,8 @@ def check_dump(dump: Path, plan: Plan) -> dict[str, Any]:
             except OSError as error:
                 entry["problem"] = str(unreadable(file.name, error))
         files.append(entry)
-    return {"dump": str(dump), "files": files, "problems": sum(1 for entry in files if entry["problem"])}
+    problems = sum(1 for entry in files if entry["problem"])
+    return {"dump": str(dump), "files": files, "problems": problems, "warnings": copy_warnings(copies)}
 
 
 def check_lines(reported: dict[str, Any], say: Words = ENGLISH) -> list[str]:
@@ -84,6 +89,7 @@ def check_lines(reported: dict[str, Any], say: Words = ENGLISH) -> list[str]:
                 where = say("line {line}{column}", line=sample["line"], column=column)
                 lines.append(f"    {where}: {say.found(sample['message'])}: {str(sample['raw'])[:120]}")
         lines += ["  " + say("note: {text}", text=say.found(text)) for text in ledger["warnings"]]
+    lines += [say("warning: {text}", text=say.found(text)) for text in reported["warnings"]]
     good, files = len(reported["files"]) - reported["problems"], len(reported["files"])
     if reported["problems"]:
         return [*lines, say("{good} of {files} files can be read; the others refuse the dump", good=good, files=files)]

@@ -110,7 +110,7 @@ def run_locked(options: Options, say: Say = lambda line: None, log: Log = SILENT
     with scratch_folder() if options.dry_run else data.work_folder() as work:
         inputs = gather(data, dump, week, is_sample, plan.guards.weeks)
         result = _run(_prepare(options, plan, data, inputs, work), Reporter(say, log))
-        return replace(result, lines=[*misnamed, *result.lines])
+        return replace(result, lines=[*misnamed, *inputs.warnings, *result.lines])
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import re
 import unicodedata
 
 from pipeline.errors import UsageError
+from pipeline.tables.file_names import without_copy_mark
 
 _WEEK = re.compile(r"([0-9]{4})-W([0-9]{2})")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -31,7 +32,6 @@ def week_of(name: str) -> str | None:
 
 
 # What uploads and file managers make of a name: `2026-W47 (1)`, `2026-W47 - Copy`, `2026w47`, `week 47 2026`, `20261122`, `2026_11_22`.
-_COPY_MARK = re.compile(r"(?:[ _-]*(?:\(\d+\)|copy|kopie|copie|copia|副本|のコピー)(?: ?\(?\d+\)?)?)+$", re.IGNORECASE)
 _LIKE_WEEK = re.compile(r"([0-9]{4})[ _./-]*(?:w|kw|wk|week|第)[ _-]*([0-9]{1,2})周?", re.IGNORECASE)
 _LIKE_WEEK_FIRST = re.compile(r"(?:w|kw|wk|week)[ _-]*([0-9]{1,2})[ _./-]+([0-9]{4})", re.IGNORECASE)
 _LIKE_DAY = re.compile(r"([0-9]{4})[ _./-]?([0-9]{2})[ _./-]?([0-9]{2})")
@@ -43,7 +43,7 @@ def intended_week(name: str) -> str | None:
     >>> [intended_week(name) for name in ("2026-w47", "2026W47", "20261122", "2026-W47 (1)", "notes")]
     ['2026-W47', '2026-W47', '2026-W47', '2026-W47', None]
     """
-    bare = _COPY_MARK.sub("", unicodedata.normalize("NFKC", name).strip()).strip(" ._-")
+    bare = without_copy_mark(unicodedata.normalize("NFKC", name).strip()).strip(" ._-")
     week = _LIKE_WEEK.fullmatch(bare)
     if week:
         return week_of(f"{week[1]}-W{int(week[2]):02d}")

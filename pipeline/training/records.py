@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from pipeline import engine
 from pipeline.config.plan import Plan
+from pipeline.ingest.containers.dump_files import without_copies
 from pipeline.ingest.dump import DumpFile, describe, list_dump
 from pipeline.runs.read_task import ReadAnswer, ReadTask, read_context, read_task, sources
 from pipeline.runs.spills import spilled, spilled_history
@@ -78,7 +79,7 @@ def _read(dumps: Sequence[Path], how: Gathering, kept_weeks: frozenset[str]) -> 
     def is_wanted(dump: Path, file: DumpFile) -> bool:
         return week_of(dump.name) not in kept_weeks or describe(file, sources(), context).table != "price_history"
 
-    named = [[file for file in list_dump(dump) if is_wanted(dump, file)] for dump in dumps]
+    named = [[file for file in without_copies(list_dump(dump))[0] if is_wanted(dump, file)] for dump in dumps]
     total = sum(file.path.stat().st_size for files in named for file in files)
     counts = engine.Counts(sum(map(len, named)))
     found, place = [], 0

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import DumpError
 from pipeline.ingest.containers.archives import plain_name
 from pipeline.ingest.containers.sidecars import ENDING, MANIFEST, NOTHING, SUMS, Promise, is_no_data, is_sidecar, read_promises
+from pipeline.tables.file_names import without_copy_mark
 
 # Endings of files that are still being uploaded.
 UNFINISHED = (".part", ".filepart", ".crdownload", ".tmp", ".partial")
@@ -114,6 +116,36 @@ def unreadable(name: str, error: OSError) -> DumpError:
     return DumpError(f"{name}: {error.strerror or error}; make it readable, or wait for the upload to finish, then run again")
 
 
+def _stem(file: str) -> str:
+    return plain_name(file.rsplit("/", 1)[-1]).rsplit(".", 1)[0]
+
+
+def without_copies(files: Sequence[DumpFile]) -> tuple[list[DumpFile], dict[str, str]]:
+    """The files without second downloads, and each left-out name with the one that is read.
+
+    A copy has the same bytes and the same name but for the mark of a copy. Only files whose names suggest it are hashed.
+    """
+    groups: dict[tuple[str, str], list[DumpFile]] = {}
+    for file in files:
+        folder, _, name = file.name.rpartition("/")
+        ending = name[len(_stem(name)) :]
+        groups.setdefault((folder, without_copy_mark(_stem(name)) + ending), []).append(file)
+    copies: dict[str, str] = {}
+    for group in groups.values():
+        first_of: dict[str, str] = {}
+        for file in sorted(group, key=lambda one: (len(one.name), one.name)) if len(group) > 1 else ():
+            with file.path.open("rb") as handle:
+                digest = hashlib.file_digest(handle, "sha256").hexdigest()
+            if first_of.setdefault(digest, file.name) != file.name:
+                copies[file.name] = first_of[digest]
+    return [file for file in files if file.name not in copies], copies
+
+
+def copy_warnings(copies: Mapping[str, str]) -> list[str]:
+    """A line for each copy that is not read."""
+    return [f"{copy}: the same bytes as {original}; read once" for copy, original in sorted(copies.items())]
+
+
 def path_values(patterns: Mapping[str, str], file: str) -> dict[str, str]:
     """The fields that a source takes from a file's path inside the dump: field -> text.
 
@@ -125,7 +157,7 @@ def path_values(patterns: Mapping[str, str], file: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, pattern in patterns.items():
         if pattern == "file_stem":
-            found[name] = plain_name(file.rsplit("/", 1)[-1]).rsplit(".", 1)[0]
+            found[name] = without_copy_mark(_stem(file))
             continue
         hit = re.search(pattern, file)
         if not hit:
