@@ -148,10 +148,23 @@ class _View(Columns):
         self._series = {name: whole._series[name] for name in whole._series if name in allowed}
         self._converted = whole._converted
 
+    def __contains__(self, name: object) -> bool:
+        self._check(name)
+        return super().__contains__(name)
+
     def __getitem__(self, name: Any) -> Any:
-        if isinstance(name, str) and name not in self._allowed:
-            raise KeyError(f"stage {self._stage_name} reads {name!r}, which it does not declare")
+        if isinstance(name, str):
+            self._check(name)
         return super().__getitem__(name)
+
+    def converted(self, kind: str, name: str, convert: Callable[[pd.Series], Converted]) -> Converted:
+        """A declared column as `convert` makes it."""
+        self._check(name)  # an earlier stage may have converted the column, so the look-up alone would not notice
+        return super().converted(kind, name, convert)
+
+    def _check(self, name: object) -> None:
+        if name not in self._allowed:
+            raise KeyError(f"stage {self._stage_name} reads {name!r}, which it does not declare")
 
 
 def as_columns(table: Columns | pd.DataFrame) -> Columns:

@@ -71,6 +71,30 @@ def test_a_stage_that_reads_or_adds_what_it_does_not_declare_is_refused():
         table().run(loses_rows)
 
 
+def test_a_column_that_an_earlier_stage_converted_is_refused_to_a_stage_that_does_not_declare_it():
+    @stage(reads="n", adds="m")
+    def converts(held):
+        return pd.DataFrame({"m": frames.whole(held, "n")[0]})
+
+    @stage(reads="t", adds="k")
+    def reads_what_was_converted(held):
+        return pd.DataFrame({"k": frames.whole(held, "n")[0]})
+
+    held = table()
+    held.run(converts)
+    with pytest.raises(KeyError, match="reads 'n', which it does not declare"):
+        held.run(reads_what_was_converted)
+
+
+def test_asking_for_an_undeclared_column_by_in_is_refused():
+    @stage(reads="n", adds="m")
+    def asks(held):
+        return pd.DataFrame({"m": ["t" in held] * len(held)})
+
+    with pytest.raises(KeyError, match="reads 't', which it does not declare"):
+        table().run(asks)
+
+
 def stages_of_a_week():
     """The stages that `week.decide` runs, by the calls in its source."""
     tree = ast.parse(inspect.getsource(week.decide))
