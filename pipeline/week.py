@@ -1,6 +1,8 @@
 """One week in order: facts of one bucket of products in, decisions out; no file is touched.
 
-Read this file first. Every line below is one stage, a pure function in `stages/`; what needs all buckets (the list) is `choose_list`.
+Read this file first. Each `table.run` in `decide` is one stage, a pure function in `stages/`. The list itself, which needs all buckets,
+is chosen in
+`stages/score/score.py` (`select`) when the ledger is written.
 """
 
 from __future__ import annotations
@@ -95,7 +97,7 @@ class Decided:
     """Decisions of a bucket (all but the rank), `reasons` and `missing` as Arrow lists, and what was merged or set aside on the way.
 
     `prices` is what this dump adds to the price history of each marketplace, `known_prices` that and the earlier weeks' as a table of
-    the candidates' rows (`stages.prices.distribution.arrays.placed`).
+    the candidates' rows (`stages.prices.arrays.placed`).
     """
 
     frame: pd.DataFrame

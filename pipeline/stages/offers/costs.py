@@ -1,6 +1,6 @@
 """Costs of an offer when the goods leave for the buyer: goods, freight, duty, import VAT and label in the marketplace's currency.
 
-A cost that is not told is missing, never 0: freight is, unless the offer states the label (then freight is part of it); the label is
+A cost that is not stated is missing, never 0: freight is, unless the offer states the label (then freight is part of it); the label is
 the carrier's by weight and size, else assumed by weight; duty is nil for goods from where the marketplace levies none, or where the
 offer says that it is included, and else what the border takes on that day, if that is known.
 """

@@ -32,7 +32,7 @@ def score(frame: Columns, plan: ScorePlan) -> pd.DataFrame:
     Parameters
     ----------
     frame : DataFrame, n rows
-        `price_p50_cents`, `kept_profit_cents`, `net_profit_expected_cents`, `net_profit_p10_cents`, `expected_return_loss_cents`,
+        `price_forecast_p50_cents`, `kept_profit_cents`, `net_profit_expected_cents`, `net_profit_p10_cents`, `expected_return_loss_cents`,
         `price_cents` (Int64, minor units), `suppliers`, `handling_days`, `late_probability`, `monthly_sold`.
     plan : ScorePlan
 
